@@ -1,1 +1,43 @@
-//! lameduck
+#![doc = include_str!("../README.md")]
+
+mod budget;
+#[cfg(feature = "http1")]
+mod connections;
+mod error;
+#[cfg(feature = "http1")]
+pub mod http;
+mod lifecycle;
+mod order;
+mod panic;
+mod part;
+mod phase;
+mod report;
+mod resource;
+mod service;
+mod supervisor;
+#[cfg(feature = "http1")]
+mod sys;
+mod task;
+
+#[cfg(feature = "admin")]
+pub mod admin;
+#[cfg(feature = "axum")]
+pub mod axum;
+#[cfg(feature = "admin")]
+mod metrics;
+
+pub use self::budget::{Budget, BudgetError};
+pub use self::error::Error;
+pub use self::lifecycle::{Lifecycle, ShieldError, Shielded, StopHandle};
+pub use self::order::OrderError;
+pub use self::part::Declared;
+pub use self::phase::{Outcome, Phase};
+pub use self::report::{
+    Cause, ConnectionCounts, Panics, PartReport, PartState, PhaseTime, Report, RequestCounts,
+    Stuck, StuckKind,
+};
+pub use self::resource::{Close, Resource};
+#[cfg(feature = "http1")]
+pub use self::service::Http;
+pub use self::service::{Service, Setup};
+pub use self::task::{Closed, Outcome as TaskOutcome, Queue, Worker};

@@ -1,0 +1,137 @@
+//! The service under test: the routes that `lameduck probe` asks for, on `127.0.0.1:$PORT`.
+//!
+//! ```text
+//! PORT=8080 cargo run --release -p lameduck --example target
+//! ```
+//!
+//! `/` answers `OK`; `/sleep?ms=` answers after that time; `/stream?chunks=&ms=` sends that many lines, one
+//! every so many milliseconds; `/hang` never ends; `/block?ms=` blocks a thread that may be blocked;
+//! `/starve?ms=` blocks the thread that runs the handler; `POST /echo` answers with the body that it got, up
+//! to 64 MB; `/ws` is a WebSocket echo that says Close 1001 at the drain.
+//!
+//! Its budget is short and all of it can be overridden: lame duck 0, drain 5 s, finish 0.5 s, close 0.5 s.
+//! `HOST` chooses another address than 127.0.0.1, or `unix:PATH`, for the tests.
+
+use std::convert::Infallible;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{DefaultBodyLimit, Query};
+use axum::routing::{any, get, post};
+use lameduck::{Budget, Lifecycle, Service, Setup};
+use serde::Deserialize;
+
+const ECHO_LIMIT: usize = 64 << 20;
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    let budget = Budget {
+        lame_duck: Duration::ZERO,
+        drain: Duration::from_secs(5),
+        finish: Duration::from_millis(500),
+        close: Duration::from_millis(500),
+        ..Budget::default()
+    };
+    Service::new("target").budget(budget).run(async |target: &mut Setup| {
+        target.http("public", address()?, router());
+        Ok(())
+    })
+}
+
+fn address() -> Result<String, lameduck::Error> {
+    let host = std::env::var("HOST").unwrap_or_else(|_| "127.0.0.1".to_owned());
+    if host.starts_with("unix:") {
+        return Ok(host);
+    }
+    let port = std::env::var("PORT")
+        .map_err(|_| lameduck::Error::msg("PORT is not set; write it like PORT=8080"))?;
+    Ok(format!("{host}:{port}"))
+}
+
+fn router() -> Router {
+    Router::new()
+        .route("/", get(async || "OK"))
+        .route("/sleep", get(sleep))
+        .route("/stream", get(stream))
+        .route("/hang", any(std::future::pending::<()>))
+        .route("/block", get(block))
+        .route("/starve", get(starve))
+        .route("/echo", post(async |body: Bytes| body).layer(DefaultBodyLimit::max(ECHO_LIMIT)))
+        .route(
+            "/ws",
+            any(async |upgrade: WebSocketUpgrade, lifecycle: Lifecycle| {
+                upgrade.on_upgrade(move |socket| echo(socket, lifecycle))
+            }),
+        )
+        .route_layer(lameduck::axum::NameRoutes)
+}
+
+#[derive(Deserialize)]
+struct Time {
+    ms: u64,
+}
+
+async fn sleep(Query(time): Query<Time>) -> &'static str {
+    tokio::time::sleep(Duration::from_millis(time.ms)).await;
+    "OK"
+}
+
+#[derive(Deserialize)]
+struct Lines {
+    chunks: u32,
+    ms: u64,
+}
+
+async fn stream(Query(lines): Query<Lines>) -> Body {
+    Body::from_stream(futures_util::stream::unfold(0, move |next| async move {
+        if next == lines.chunks {
+            return None;
+        }
+        if next > 0 {
+            tokio::time::sleep(Duration::from_millis(lines.ms)).await;
+        }
+        Some((Ok::<_, Infallible>(format!("chunk {next:04}\n")), next + 1))
+    }))
+}
+
+#[expect(clippy::disallowed_methods, reason = "blocking a thread is what this route is for")]
+async fn block(Query(time): Query<Time>) -> &'static str {
+    let time = Duration::from_millis(time.ms);
+    match tokio::task::spawn_blocking(move || std::thread::sleep(time)).await {
+        Ok(()) => "OK",
+        Err(_) => "the blocking thread panicked",
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "blocking the runtime is what this route is for")]
+async fn starve(Query(time): Query<Time>) -> &'static str {
+    std::thread::sleep(Duration::from_millis(time.ms));
+    "OK"
+}
+
+async fn echo(mut socket: WebSocket, lifecycle: Lifecycle) {
+    loop {
+        let message = tokio::select! {
+            () = lifecycle.draining() => {
+                let goodbye = CloseFrame { code: close_code::AWAY, reason: "stopping".into() };
+                let _ = socket.send(Message::Close(Some(goodbye))).await;
+                // The peer answers with its own Close; the drain deadline bounds the wait.
+                while let Some(Ok(_)) = socket.recv().await {}
+                return;
+            }
+            message = socket.recv() => message,
+        };
+        let Some(Ok(message)) = message else { return };
+        match message {
+            Message::Text(_) | Message::Binary(_) => {
+                if socket.send(message).await.is_err() {
+                    return;
+                }
+            }
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {}
+        }
+    }
+}

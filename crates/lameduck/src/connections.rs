@@ -1,0 +1,20 @@
+//! The record of connections and of the requests in flight on them. It decides, by the pure function
+//! [`judge`], what becomes of each connection; carrying it out is for `http`. It must cost a request next to
+//! nothing: a few atomic operations on the connection's own record and its own, uncontended lock.
+
+mod judge;
+mod limits;
+mod mode;
+mod peer;
+mod record;
+mod request;
+mod server;
+pub(crate) mod state;
+
+pub(crate) use self::judge::Directive;
+pub(crate) use self::limits::Limits;
+pub(crate) use self::mode::Mode;
+pub(crate) use self::peer::Peer;
+pub(crate) use self::record::{Fate, Record};
+pub(crate) use self::request::{Ending, Request};
+pub(crate) use self::server::{Connections, Membership};

@@ -1,0 +1,201 @@
+//! What should become of a connection now: a pure function of its state, its server's mode and the time.
+//! Every row of the table of connection states (docs/connections.md) has its row in the tests.
+
+use std::time::Duration;
+
+use super::state;
+use super::{Limits, Mode};
+use crate::phase::SEVER;
+
+/// Which protocol a connection speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// HTTP/1, or nothing yet.
+    Http1,
+    /// HTTP/2.
+    Http2,
+    /// Something that an upgrade led to.
+    Upgraded,
+}
+
+/// What a connection's task is to do. A higher one replaces a lower one that has not been carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Directive {
+    /// Nothing.
+    None = 0,
+    /// HTTP/2: send GOAWAY.
+    Goaway = 1,
+    /// HTTP/2: the peer did not answer the PING behind the GOAWAY; go on as if it had.
+    AssumePong = 2,
+    /// Close, if it is still silent.
+    CloseIdle = 3,
+    /// Answer half a head 408 and close.
+    HeadTimeout = 4,
+    /// Cancel the handler and answer 503, or cut.
+    RequestTimeout = 5,
+    /// The drain deadline: as before, for whatever the connection does.
+    Cut = 6,
+}
+
+impl Directive {
+    pub(crate) fn from_u8(number: u8) -> Directive {
+        match number {
+            0 => Directive::None,
+            1 => Directive::Goaway,
+            2 => Directive::AssumePong,
+            3 => Directive::CloseIdle,
+            4 => Directive::HeadTimeout,
+            5 => Directive::RequestTimeout,
+            _ => Directive::Cut,
+        }
+    }
+}
+
+/// How long the last GOAWAY waits for the PING's answer.
+const PONG: Duration = Duration::from_secs(1);
+
+/// A connection as the decision sees it. Times are since the server's epoch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View {
+    /// The flags of [`state`].
+    pub(crate) flags: u32,
+    /// When it was accepted.
+    pub(crate) accepted: Duration,
+    /// When its present state began: the head's first byte, the request, the end of the last response.
+    pub(crate) since: Duration,
+    /// When GOAWAY was sent.
+    pub(crate) goaway: Option<Duration>,
+    /// When the PING's answer was assumed.
+    pub(crate) pong: Option<Duration>,
+}
+
+/// What is to be done, and when to ask again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) directive: Directive,
+    /// `None`: not before the connection itself moves on.
+    pub(crate) ask_at: Option<Duration>,
+}
+
+impl Verdict {
+    fn now(directive: Directive) -> Verdict {
+        Verdict { directive, ask_at: None }
+    }
+
+    /// `directive` once the time has come, nothing before.
+    fn at(due: Duration, now: Duration, directive: Directive) -> Verdict {
+        if due <= now {
+            Verdict::now(directive)
+        } else {
+            Verdict { directive: Directive::None, ask_at: Some(due) }
+        }
+    }
+
+    fn nothing() -> Verdict {
+        Verdict::now(Directive::None)
+    }
+}
+
+impl View {
+    pub(crate) fn protocol(&self) -> Protocol {
+        if self.flags & state::UPGRADED != 0 {
+            Protocol::Upgraded
+        } else if self.flags & state::HTTP2 != 0 {
+            Protocol::Http2
+        } else {
+            Protocol::Http1
+        }
+    }
+}
+
+/// What should become of a connection now. `draining_since` is when its server's drain began.
+pub(crate) fn judge(
+    view: &View,
+    mode: Mode,
+    draining_since: Duration,
+    limits: &Limits,
+    now: Duration,
+) -> Verdict {
+    if mode == Mode::Cut {
+        return Verdict::now(Directive::Cut);
+    }
+    if view.flags & state::LINGER != 0 {
+        // It has its own clock, of a second at most.
+        return Verdict::nothing();
+    }
+    let draining = mode == Mode::Draining;
+    match view.protocol() {
+        Protocol::Upgraded => Verdict::nothing(),
+        Protocol::Http1 => http1(view, draining, draining_since, limits, now),
+        Protocol::Http2 => http2(view, draining, draining_since, limits, now),
+    }
+}
+
+fn http1(
+    view: &View,
+    draining: bool,
+    draining_since: Duration,
+    limits: &Limits,
+    now: Duration,
+) -> Verdict {
+    if view.flags & state::REQUEST != 0 {
+        return match limits.request_timeout {
+            Some(limit) => Verdict::at(view.since + limit, now, Directive::RequestTimeout),
+            None => Verdict::nothing(),
+        };
+    }
+    if view.flags & state::DIRTY != 0 {
+        // The response is on its way to a slow reader: the drain deadline is its limit.
+        return Verdict::nothing();
+    }
+    if view.flags & state::HEAD != 0 {
+        return Verdict::at(view.since + limits.header_timeout, now, Directive::HeadTimeout);
+    }
+    let due = if draining {
+        draining_since.max(view.since).max(view.accepted) + limits.idle_grace
+    } else {
+        view.since.max(view.accepted) + limits.idle_timeout
+    };
+    Verdict::at(due, now, Directive::CloseIdle)
+}
+
+fn http2(
+    view: &View,
+    draining: bool,
+    draining_since: Duration,
+    limits: &Limits,
+    now: Duration,
+) -> Verdict {
+    if view.flags & state::SETTLED == 0 {
+        let due = if draining {
+            draining_since.max(view.accepted) + limits.idle_grace
+        } else {
+            view.accepted + limits.header_timeout
+        };
+        return Verdict::at(due, now, Directive::CloseIdle);
+    }
+    let busy = view.flags & state::REQUEST != 0;
+    let Some(goaway) = view.goaway else {
+        if draining {
+            return Verdict::now(Directive::Goaway);
+        }
+        if busy {
+            // Its streams are asked one by one.
+            return Verdict::nothing();
+        }
+        let due = view.since.max(view.accepted) + limits.idle_timeout;
+        return Verdict::at(due, now, Directive::Goaway);
+    };
+    let Some(pong) = view.pong else {
+        return Verdict::at(goaway + PONG, now, Directive::AssumePong);
+    };
+    if busy {
+        return Verdict::nothing();
+    }
+    // h2 closes by itself once no stream is open; a peer that does not read could keep it from that.
+    Verdict::at(pong.max(view.since) + SEVER, now, Directive::CloseIdle)
+}
+
+#[cfg(test)]
+mod tests;

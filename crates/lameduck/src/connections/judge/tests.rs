@@ -1,0 +1,105 @@
+use std::time::Duration;
+
+use super::super::state::{
+    DIRTY, HEAD, HEAD_OUT, HTTP2, LINGER, REQUEST, SETTLED, SPOKEN, UPGRADED,
+};
+use super::{Directive, Limits, Mode, Verdict, View, judge};
+
+const DRAIN: Duration = Duration::from_secs(100);
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// A connection accepted at 90 s whose state began at 95 s; the drain begins at 100 s.
+fn view(flags: u32) -> View {
+    View { flags, accepted: ms(90_000), since: ms(95_000), goaway: None, pong: None }
+}
+
+fn limits() -> Limits {
+    Limits { request_timeout: Some(Duration::from_secs(30)), ..Limits::default() }
+}
+
+fn ask(view: View, mode: Mode, now: u64) -> Verdict {
+    judge(&view, mode, DRAIN, &limits(), ms(now))
+}
+
+fn wait(until: u64) -> Verdict {
+    Verdict { directive: Directive::None, ask_at: Some(ms(until)) }
+}
+
+fn act(directive: Directive) -> Verdict {
+    Verdict { directive, ask_at: None }
+}
+
+#[test]
+fn in_ordinary_life_each_state_has_its_limit() {
+    for (name, flags, due, directive) in [
+        ("accepted, nothing sent", 0, 95_000 + 75_000, Directive::CloseIdle),
+        ("idle keep-alive", SPOKEN, 95_000 + 75_000, Directive::CloseIdle),
+        ("part of a head", HEAD | SPOKEN, 95_000 + 10_000, Directive::HeadTimeout),
+        ("handler runs", REQUEST | DIRTY, 95_000 + 30_000, Directive::RequestTimeout),
+        ("HTTP/2 without SETTINGS", HTTP2, 90_000 + 10_000, Directive::CloseIdle),
+        ("HTTP/2, no stream", HTTP2 | SETTLED, 95_000 + 75_000, Directive::Goaway),
+    ] {
+        for mode in [Mode::Serving, Mode::Goodbye] {
+            assert_eq!(ask(view(flags), mode, due - 1), wait(due), "{name}");
+            assert_eq!(ask(view(flags), mode, due), act(directive), "{name}");
+        }
+    }
+}
+
+#[test]
+fn while_draining_each_state_is_treated_as_the_table_says() {
+    for (name, flags, due, directive) in [
+        ("accepted, nothing sent", 0, 100_250, Directive::CloseIdle),
+        ("idle keep-alive", SPOKEN, 100_250, Directive::CloseIdle),
+        ("part of a head: the header timeout", HEAD | SPOKEN, 105_000, Directive::HeadTimeout),
+        ("handler runs: its own limit only", REQUEST | DIRTY, 125_000, Directive::RequestTimeout),
+        ("HTTP/2 without SETTINGS", HTTP2, 100_250, Directive::CloseIdle),
+    ] {
+        assert_eq!(ask(view(flags), Mode::Draining, due - 1), wait(due), "{name}");
+        assert_eq!(ask(view(flags), Mode::Draining, due), act(directive), "{name}");
+    }
+    for (name, flags) in [
+        ("a slow reader", DIRTY | SPOKEN),
+        ("upgraded", UPGRADED | REQUEST | HEAD_OUT),
+        ("lingering close", LINGER | SPOKEN),
+    ] {
+        assert_eq!(ask(view(flags), Mode::Draining, 1_000_000), act(Directive::None), "{name}");
+    }
+}
+
+#[test]
+fn the_idle_grace_runs_from_the_latest_of_drain_accept_and_last_response() {
+    let late_accept = View { accepted: ms(100_100), ..view(0) };
+    assert_eq!(ask(late_accept, Mode::Draining, 100_300), wait(100_350));
+    let late_response = View { since: ms(103_000), ..view(SPOKEN) };
+    assert_eq!(ask(late_response, Mode::Draining, 103_100), wait(103_250));
+}
+
+#[test]
+fn http2_is_told_at_once_then_after_a_second_without_pong_the_last_goaway_goes_out() {
+    for busy in [0, REQUEST] {
+        let open = view(HTTP2 | SETTLED | SPOKEN | busy);
+        assert_eq!(ask(open, Mode::Draining, 100_000), act(Directive::Goaway));
+        let told = View { goaway: Some(ms(100_000)), ..open };
+        assert_eq!(ask(told, Mode::Draining, 100_999), wait(101_000));
+        assert_eq!(ask(told, Mode::Draining, 101_000), act(Directive::AssumePong));
+    }
+    let ponged = |flags| View {
+        goaway: Some(ms(100_000)),
+        pong: Some(ms(101_000)),
+        ..view(HTTP2 | SETTLED | flags)
+    };
+    assert_eq!(ask(ponged(REQUEST), Mode::Draining, 109_000), act(Directive::None));
+    assert_eq!(ask(ponged(0), Mode::Draining, 101_249), wait(101_250));
+    assert_eq!(ask(ponged(0), Mode::Draining, 101_250), act(Directive::CloseIdle));
+}
+
+#[test]
+fn at_the_deadline_every_state_is_cut() {
+    for flags in [0, HEAD, REQUEST, REQUEST | HEAD_OUT, DIRTY, UPGRADED, HTTP2, HTTP2 | SETTLED] {
+        assert_eq!(ask(view(flags), Mode::Cut, 100_000), act(Directive::Cut));
+    }
+}

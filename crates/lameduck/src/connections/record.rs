@@ -1,0 +1,491 @@
+//! The record of one connection.
+
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use http::Method;
+use http::uri::PathAndQuery;
+use tokio_util::sync::CancellationToken;
+
+use super::judge::View;
+use super::request::{Requests, Stream};
+use super::state::{self, State};
+use super::{Connections, Directive, Ending, Peer, Request};
+use crate::budget::Deadlines;
+use crate::lifecycle::{Scope, Shared};
+use crate::report::{RequestCounts, Stuck, StuckKind};
+use crate::sys::Remote;
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Fate {
+    /// As HTTP has it end: by either side, after a whole response.
+    Closed = 0,
+    /// By us, while silent.
+    ClosedIdle = 1,
+    /// By us, at a deadline, in the middle of something.
+    Cut = 2,
+}
+
+/// The record of one connection. It lives until the I/O object of the connection drops, also after an
+/// upgrade.
+///
+/// Shared by the connection's task (or tasks, with HTTP/2) and the supervisor thread.
+#[derive(Debug)]
+pub(crate) struct Record {
+    server: Arc<Connections>,
+    peer: Peer,
+    /// Whether what is written to the socket is what the peer reads: no TLS in between.
+    plain: bool,
+    /// Since the server's epoch.
+    accepted: Duration,
+    pub(crate) state: State,
+    directive: AtomicU8,
+    fate: AtomicU8,
+    /// Milliseconds since the server's epoch.
+    since: AtomicU64,
+    /// The same, plus one; 0 for not yet.
+    goaway: AtomicU64,
+    pong: AtomicU64,
+    /// Requests that have begun, ever.
+    begun: AtomicU32,
+    completed: AtomicU32,
+    answered_503: AtomicU32,
+    interrupted: AtomicU32,
+    cut: AtomicU32,
+    gone: AtomicU32,
+    waker: OnceLock<Waker>,
+    remote: Arc<Remote>,
+    requests: Mutex<Requests>,
+}
+
+impl Record {
+    pub(super) fn new(
+        server: Arc<Connections>,
+        peer: Peer,
+        plain: bool,
+        remote: Arc<Remote>,
+    ) -> Record {
+        let accepted = server.now();
+        Record {
+            server,
+            peer,
+            plain,
+            accepted,
+            state: State::new(),
+            directive: AtomicU8::new(Directive::None as u8),
+            fate: AtomicU8::new(Fate::Closed as u8),
+            since: AtomicU64::new(to_millis(accepted)),
+            goaway: AtomicU64::new(0),
+            pong: AtomicU64::new(0),
+            begun: AtomicU32::new(0),
+            completed: AtomicU32::new(0),
+            answered_503: AtomicU32::new(0),
+            interrupted: AtomicU32::new(0),
+            cut: AtomicU32::new(0),
+            gone: AtomicU32::new(0),
+            waker: OnceLock::new(),
+            remote,
+            requests: Mutex::new(Requests::default()),
+        }
+    }
+
+    pub(crate) fn server(&self) -> &Arc<Connections> {
+        &self.server
+    }
+
+    pub(crate) fn remote(&self) -> &Remote {
+        &self.remote
+    }
+
+    /// Keeps the waker of the connection's task, which stays the same for the task's whole life.
+    pub(crate) fn keep_waker(&self, waker: &Waker) {
+        if self.waker.get().is_none() {
+            let _ = self.waker.set(waker.clone());
+        }
+    }
+
+    fn requests(&self) -> MutexGuard<'_, Requests> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // What the connection's task says.
+
+    /// How many requests have begun, ever.
+    pub(crate) fn begun(&self) -> u32 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// The present state began now.
+    pub(crate) fn touch(&self) {
+        self.since.store(to_millis(self.server.now()), Ordering::Relaxed);
+    }
+
+    /// An HTTP/1 request begins. `false`: the supervisor has answered it already.
+    pub(crate) fn begin(&self, method: &Method, path: Option<&PathAndQuery>, flags: u32) -> bool {
+        self.requests().set_first(Request {
+            method: method.clone(),
+            path: path.cloned(),
+            route: None,
+            note: None,
+            stream: None,
+        });
+        self.since.store(to_millis(self.server.coarse()), Ordering::Relaxed);
+        self.begun.store(self.begun().wrapping_add(1), Ordering::Relaxed);
+        self.state.begin(flags)
+    }
+
+    /// An HTTP/2 request begins; its key.
+    pub(crate) fn begin_stream(&self, method: &Method, path: Option<&PathAndQuery>) -> u32 {
+        let stream = Stream {
+            since: self.server.now(),
+            head_out: false,
+            body_wait: false,
+            timed_out: false,
+            waker: None,
+        };
+        let mut requests = self.requests();
+        let key = requests.insert(Request {
+            method: method.clone(),
+            path: path.cloned(),
+            route: None,
+            note: None,
+            stream: Some(stream),
+        });
+        self.begun.store(self.begun().wrapping_add(1), Ordering::Relaxed);
+        self.state.set(state::REQUEST | state::SPOKEN);
+        key
+    }
+
+    /// A response is there. `false`: the supervisor has answered already; write nothing.
+    pub(crate) fn claim(&self, key: u32, flags: u32) -> bool {
+        if key == 0 {
+            return self.state.claim(flags);
+        }
+        if flags & state::ANSWERED == 0
+            && let Some(stream) =
+                self.requests().get(key).and_then(|request| request.stream.as_mut())
+        {
+            stream.head_out = true;
+        }
+        true
+    }
+
+    /// Whether the head of the handler's own response is out: a 503 of ours does not count for a stream.
+    pub(crate) fn head_is_out(&self, key: u32) -> bool {
+        if key == 0 {
+            return self.state.has(state::HEAD_OUT);
+        }
+        let mut requests = self.requests();
+        requests.get(key).and_then(|request| request.stream.as_ref()).is_some_and(|s| s.head_out)
+    }
+
+    /// The handler waits for the request's body, or does not any more.
+    pub(crate) fn set_body_wait(&self, key: u32, waits: bool) {
+        if key == 0 {
+            if self.state.has(state::BODY_WAIT) != waits {
+                if waits {
+                    self.state.set(state::BODY_WAIT);
+                } else {
+                    self.state.clear(state::BODY_WAIT);
+                }
+            }
+        } else if let Some(stream) =
+            self.requests().get(key).and_then(|request| request.stream.as_mut())
+        {
+            stream.body_wait = waits;
+        }
+    }
+
+    /// The request's body was read to its end.
+    pub(crate) fn body_read(&self, key: u32) {
+        if key == 0 {
+            self.state.clear(state::BODY_OPEN | state::BODY_WAIT);
+        } else {
+            self.set_body_wait(key, false);
+        }
+    }
+
+    /// Keeps the waker of a stream's task.
+    pub(crate) fn keep_stream_waker(&self, key: u32, waker: &Waker) {
+        if let Some(stream) = self.requests().get(key).and_then(|request| request.stream.as_mut()) {
+            stream.waker = Some(waker.clone());
+        }
+    }
+
+    /// A request is over.
+    pub(crate) fn end(&self, key: u32, ending: Ending) {
+        let mut requests = self.requests();
+        requests.remove(key);
+        if key == 0 {
+            drop(requests);
+            if self.state.has(state::LATE) {
+                // Counted by the supervisor when it answered.
+                return;
+            }
+            self.state.clear(state::REQUEST | state::HEAD_OUT | state::BODY_WAIT);
+        } else if requests.len() == 0 {
+            // Under the lock, so that a stream that begins meanwhile is not forgotten.
+            self.touch();
+            self.state.clear(state::REQUEST);
+        }
+        self.count(ending);
+    }
+
+    /// The name of a request, for the log.
+    pub(crate) fn name_of(&self, key: u32) -> String {
+        self.requests().get(key).map(|request| request.name()).unwrap_or_default()
+    }
+
+    fn count(&self, ending: Ending) {
+        let counter = match ending {
+            Ending::Completed => &self.completed,
+            Ending::Answered503 => &self.answered_503,
+            Ending::Interrupted => &self.interrupted,
+            Ending::Cut => &self.cut,
+            Ending::Gone => &self.gone,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Raw bytes answered a request that never began: half a head.
+    pub(crate) fn count_half_head(&self) {
+        self.count(Ending::Answered503);
+    }
+
+    pub(crate) fn set_fate(&self, fate: Fate) {
+        self.fate.store(fate as u8, Ordering::Relaxed);
+    }
+
+    pub(super) fn fate(&self) -> Fate {
+        match self.fate.load(Ordering::Relaxed) {
+            1 => Fate::ClosedIdle,
+            2 => Fate::Cut,
+            _ => Fate::Closed,
+        }
+    }
+
+    /// GOAWAY was sent.
+    pub(crate) fn note_goaway(&self) {
+        self.goaway.store(to_millis(self.server.now()) + 1, Ordering::Relaxed);
+    }
+
+    /// The PING's answer was assumed.
+    pub(crate) fn note_pong(&self) {
+        self.pong.store(to_millis(self.server.now()) + 1, Ordering::Relaxed);
+    }
+
+    // What the supervisor says.
+
+    /// What the task is to do.
+    pub(crate) fn directive(&self) -> Directive {
+        Directive::from_u8(self.directive.load(Ordering::Acquire))
+    }
+
+    /// Whether the time of the request is over.
+    pub(crate) fn is_over(&self, key: u32) -> bool {
+        if self.directive.load(Ordering::Relaxed) >= Directive::RequestTimeout as u8 {
+            return true;
+        }
+        key != 0
+            && self.server.limits().request_timeout.is_some()
+            && self
+                .requests()
+                .get(key)
+                .and_then(|request| request.stream.as_ref())
+                .is_some_and(|stream| stream.timed_out)
+    }
+
+    /// The task has dealt with a directive; a higher one may have come meanwhile and stays.
+    pub(crate) fn done_with(&self, directive: Directive) {
+        let _ = self.directive.compare_exchange(
+            directive as u8,
+            Directive::None as u8,
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+        );
+    }
+
+    pub(super) fn direct(&self, directive: Directive) {
+        let before = self.directive.fetch_max(directive as u8, Ordering::AcqRel);
+        if before < directive as u8 {
+            self.wake();
+            if directive == Directive::Cut {
+                self.wake_streams(|_| true);
+            }
+        }
+    }
+
+    /// Wakes the connection's task.
+    pub(super) fn wake(&self) {
+        if let Some(waker) = self.waker.get() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Wakes the tasks of the streams for which `f` says so.
+    fn wake_streams(&self, mut f: impl FnMut(&mut Stream) -> bool) {
+        let mut wakers = Vec::new();
+        for request in self.requests().iter() {
+            if let Some(stream) = &mut request.stream
+                && f(stream)
+            {
+                wakers.extend(stream.waker.clone());
+            }
+        }
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
+    /// Ends the streams whose time is over.
+    pub(super) fn time_out_streams(&self, limit: Duration, now: Duration) {
+        self.wake_streams(|stream| {
+            let over = !stream.timed_out && stream.since + limit <= now;
+            stream.timed_out |= over;
+            over
+        });
+    }
+
+    pub(super) fn view(&self) -> View {
+        let at = |millis: &AtomicU64| {
+            millis.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_millis)
+        };
+        View {
+            flags: self.state.get(),
+            accepted: self.accepted,
+            since: Duration::from_millis(self.since.load(Ordering::Relaxed)),
+            goaway: at(&self.goaway),
+            pong: at(&self.pong),
+        }
+    }
+
+    pub(super) fn counts(&self) -> RequestCounts {
+        let get = |counter: &AtomicU32| u64::from(counter.load(Ordering::Relaxed));
+        RequestCounts {
+            completed: get(&self.completed),
+            answered_503: get(&self.answered_503),
+            interrupted: get(&self.interrupted),
+            cut: get(&self.cut),
+            gone: get(&self.gone),
+        }
+    }
+
+    /// How many requests are in flight, a half-read head and a response on its way included.
+    pub(super) fn in_flight(&self) -> usize {
+        let flags = self.state.get();
+        if flags & (state::HTTP2 | state::UPGRADED) != 0 {
+            return self.requests().len();
+        }
+        usize::from(flags & (state::HEAD | state::REQUEST | state::DIRTY) != 0)
+    }
+
+    /// Names the requests that are in flight, as the report shows them.
+    pub(super) fn stuck(&self, now: Duration) -> Vec<Stuck> {
+        let view = self.view();
+        let age = now.saturating_sub(view.since);
+        let place = self.peer.to_string();
+        let http1 = match view.flags {
+            flags if flags & state::UPGRADED != 0 => "upgraded",
+            flags if flags & (state::HEAD_OUT | state::REQUEST) == state::REQUEST => {
+                if flags & state::BODY_WAIT != 0 {
+                    "waiting for the request's body"
+                } else {
+                    "in the handler"
+                }
+            }
+            flags if flags & (state::REQUEST | state::DIRTY) != 0 => "writing the response",
+            flags if flags & state::HEAD != 0 => "reading the head",
+            _ => return Vec::new(),
+        };
+        // A task cannot be stuck while it holds this lock; still, nothing here may wait.
+        let mut requests = match self.requests.try_lock() {
+            Ok(requests) => requests,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Vec::new(),
+        };
+        let mut stuck: Vec<Stuck> = requests
+            .iter()
+            .map(|request| {
+                let (doing, age) = match &request.stream {
+                    None => (http1, age),
+                    Some(stream) => (
+                        match (stream.head_out, stream.body_wait) {
+                            (true, _) => "writing the response",
+                            (false, true) => "waiting for the request's body",
+                            (false, false) => "in the handler",
+                        },
+                        now.saturating_sub(stream.since),
+                    ),
+                };
+                let doing = match &request.note {
+                    Some(note) => format!("{doing}: {note}"),
+                    None => doing.to_owned(),
+                };
+                let (kind, name) = (StuckKind::Request, request.name());
+                Stuck { kind, name, place: place.clone(), age, doing }
+            })
+            .collect();
+        if stuck.is_empty() && view.flags & state::HTTP2 == 0 {
+            // Half a head, or a response whose request is over already but not yet with the kernel.
+            let (kind, name) = (StuckKind::Request, "(unread)".to_owned());
+            stuck.push(Stuck { kind, name, place, age, doing: http1.to_owned() });
+        }
+        stuck
+    }
+
+    /// Takes over the answer to what the connection waits for: the method, if a request had begun. `None`:
+    /// there is nothing to answer here, or its task was faster.
+    pub(super) fn take_over(&self, bytes_wait: bool) -> Option<Option<Method>> {
+        if !self.plain || !self.state.claim_late(bytes_wait) {
+            return None;
+        }
+        let mut requests = match self.requests.try_lock() {
+            Ok(requests) => Some(requests),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        let begun = self.state.has(state::REQUEST);
+        let first = requests.as_mut().and_then(|requests| requests.get(0));
+        let method = first.filter(|_| begun).map(|request| request.method.clone());
+        let repeatable = method.as_ref().is_none_or(Method::is_idempotent);
+        self.count(if repeatable { Ending::Answered503 } else { Ending::Interrupted });
+        self.set_fate(Fate::Cut);
+        Some(method)
+    }
+}
+
+impl Scope for Record {
+    fn shared(&self) -> &Arc<Shared> {
+        self.server.shared()
+    }
+
+    fn over(&self) -> &CancellationToken {
+        &self.server.shared().drain_over
+    }
+
+    fn deadline(&self, deadlines: &Deadlines) -> Instant {
+        deadlines.drain
+    }
+
+    fn note(&self, key: u32, text: String) {
+        if let Some(request) = self.requests().get(key) {
+            request.note = Some(text);
+        }
+    }
+
+    #[cfg(feature = "axum")]
+    fn route(&self, key: u32, route: Arc<str>) {
+        if let Some(request) = self.requests().get(key) {
+            request.route = Some(route);
+        }
+    }
+}
+
+/// Milliseconds, for the 500 million years that they fit.
+fn to_millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

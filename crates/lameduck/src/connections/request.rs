@@ -1,0 +1,94 @@
+//! One request in flight, and how it ended.
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use http::Method;
+use http::uri::PathAndQuery;
+use slab::Slab;
+
+/// One request in flight.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    /// Kept with its query, because taking it off would allocate; shown without.
+    pub(crate) path: Option<PathAndQuery>,
+    pub(crate) route: Option<Arc<str>>,
+    pub(crate) note: Option<String>,
+    /// HTTP/2 only: HTTP/1 keeps these for the whole connection.
+    pub(crate) stream: Option<Stream>,
+}
+
+/// What an HTTP/2 request has for itself.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    /// When it began, since the server's epoch.
+    pub(crate) since: Duration,
+    pub(crate) head_out: bool,
+    pub(crate) body_wait: bool,
+    /// Its time is over.
+    pub(crate) timed_out: bool,
+    pub(crate) waker: Option<Waker>,
+}
+
+impl Request {
+    /// `GET /items/{id}` where the route is known, else the path without its query.
+    pub(crate) fn name(&self) -> String {
+        let path = self.route.as_deref();
+        let path = path.or(self.path.as_ref().map(PathAndQuery::path)).unwrap_or("*");
+        format!("{} {path}", self.method)
+    }
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Completed,
+    Answered503,
+    Interrupted,
+    Cut,
+    Gone,
+}
+
+/// The requests in flight on one connection. HTTP/1 has one at most, which is kept in place.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    first: Option<Request>,
+    more: Slab<Request>,
+}
+
+impl Requests {
+    /// Keeps the only request of an HTTP/1 connection; its key is 0.
+    pub(crate) fn set_first(&mut self, request: Request) {
+        self.first = Some(request);
+    }
+
+    /// Keeps a request of an HTTP/2 connection. Its key is never 0.
+    pub(crate) fn insert(&mut self, request: Request) -> u32 {
+        // 200 streams at most are open at once: the key is small.
+        u32::try_from(self.more.insert(request) + 1).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn get(&mut self, key: u32) -> Option<&mut Request> {
+        match key.checked_sub(1) {
+            None => self.first.as_mut(),
+            Some(index) => self.more.get_mut(index as usize),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, key: u32) {
+        match key.checked_sub(1) {
+            None => self.first = None,
+            Some(index) => drop(self.more.try_remove(index as usize)),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.more.len()
+    }
+
+    pub(crate) fn iter(&mut self) -> impl Iterator<Item = &mut Request> {
+        self.first.iter_mut().chain(self.more.iter_mut().map(|(_, request)| request))
+    }
+}

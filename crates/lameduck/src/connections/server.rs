@@ -1,0 +1,300 @@
+//! The connections of one server.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::Method;
+use slab::Slab;
+use tokio::sync::Notify;
+
+use super::judge::{Protocol, judge};
+use super::{Directive, Fate, Limits, Mode, Peer, Record, state};
+use crate::lifecycle::Shared;
+use crate::report::{ConnectionCounts, RequestCounts, Stuck, Totals};
+use crate::sys::Remote;
+
+/// How soon to ask again after something was ordered while draining.
+const AGAIN: Duration = Duration::from_millis(10);
+
+/// The connections of one server. Its lock is taken when a connection is accepted, when its I/O object
+/// drops, and by the supervisor thread; never for a request.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    shared: Arc<Shared>,
+    limits: OnceLock<Limits>,
+    epoch: Instant,
+    /// Milliseconds since the epoch, as of the last tick.
+    coarse: AtomicU64,
+    mode: AtomicU8,
+    /// Milliseconds since the epoch.
+    draining_since: AtomicU64,
+    /// Whether a listener may still bring connections.
+    listening: AtomicBool,
+    open: Mutex<Open>,
+    count: AtomicUsize,
+    /// Told each time a connection has gone.
+    pub(crate) freed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    records: Slab<Arc<Record>>,
+    /// Of the connections that are gone.
+    requests: RequestCounts,
+    connections: ConnectionCounts,
+}
+
+/// Keeps a connection in the record until it drops: a field of the I/O object, behind the stream itself, so
+/// that the descriptor is closed first.
+#[derive(Debug)]
+pub(crate) struct Membership {
+    record: Arc<Record>,
+    slot: usize,
+}
+
+impl Membership {
+    pub(crate) fn record(&self) -> &Arc<Record> {
+        &self.record
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let server = Arc::clone(self.record.server());
+        server.remove(self.slot, &self.record);
+    }
+}
+
+impl Connections {
+    pub(crate) fn new(shared: Arc<Shared>) -> Connections {
+        Connections {
+            shared,
+            limits: OnceLock::new(),
+            epoch: Instant::now(),
+            coarse: AtomicU64::new(0),
+            mode: AtomicU8::new(Mode::Serving as u8),
+            draining_since: AtomicU64::new(0),
+            listening: AtomicBool::new(false),
+            open: Mutex::new(Open::default()),
+            count: AtomicUsize::new(0),
+            freed: Notify::new(),
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Fixes the limits: once, before the first connection.
+    pub(crate) fn set_limits(&self, limits: Limits) {
+        let _ = self.limits.set(limits);
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        self.limits.get_or_init(Limits::default)
+    }
+
+    pub(crate) fn mode(&self) -> Mode {
+        Mode::from_u8(self.mode.load(Ordering::Acquire))
+    }
+
+    /// The time since the epoch.
+    pub(super) fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    /// The time since the epoch as of the last tick: up to a second old, but free.
+    pub(super) fn coarse(&self) -> Duration {
+        Duration::from_millis(self.coarse.load(Ordering::Relaxed))
+    }
+
+    /// How many connections are open.
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::Acquire)
+    }
+
+    /// Whether nothing is left: no listener and no connection.
+    pub(crate) fn is_over(&self) -> bool {
+        !self.listening.load(Ordering::Acquire) && self.len() == 0
+    }
+
+    /// A listener brings connections, or has been closed.
+    pub(crate) fn set_listening(&self, listening: bool) {
+        self.listening.store(listening, Ordering::Release);
+        if !listening {
+            self.shared.events().check();
+        }
+    }
+
+    /// A connection was accepted.
+    pub(crate) fn add(
+        self: &Arc<Self>,
+        peer: Peer,
+        plain: bool,
+        remote: Arc<Remote>,
+    ) -> Membership {
+        let record = Arc::new(Record::new(Arc::clone(self), peer, plain, remote));
+        let mut open = self.lock();
+        let slot = open.records.insert(Arc::clone(&record));
+        open.connections.accepted += 1;
+        self.count.store(open.records.len(), Ordering::Release);
+        drop(open);
+        // The supervisor may have given its orders between the accept and this.
+        if self.mode() == Mode::Cut {
+            record.direct(Directive::Cut);
+        }
+        Membership { record, slot }
+    }
+
+    fn remove(&self, slot: usize, record: &Record) {
+        let mut open = self.lock();
+        drop(open.records.try_remove(slot));
+        let counts = record.counts();
+        add(&mut open.requests, counts);
+        let connections = &mut open.connections;
+        connections.closed += 1;
+        match record.fate() {
+            Fate::Closed => {}
+            Fate::ClosedIdle => connections.closed_idle += 1,
+            Fate::Cut => connections.cut += 1,
+        }
+        if record.state.has(state::UPGRADED) {
+            connections.upgraded += 1;
+        }
+        let left = open.records.len();
+        self.count.store(left, Ordering::Release);
+        drop(open);
+        self.freed.notify_one();
+        if left == 0 && self.mode() >= Mode::Draining {
+            self.shared.events().check();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves to a later mode.
+    pub(crate) fn enter(&self, mode: Mode) {
+        if mode == Mode::Draining {
+            let now = u64::try_from(self.now().as_millis()).unwrap_or(u64::MAX);
+            self.draining_since.store(now, Ordering::Relaxed);
+        }
+        self.mode.fetch_max(mode as u8, Ordering::AcqRel);
+    }
+
+    /// Tells every connection what its state asks for now; when to be called again.
+    pub(crate) fn tick(&self, now: Instant) -> Option<Instant> {
+        let time = now.saturating_duration_since(self.epoch);
+        self.coarse.store(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let (mode, limits) = (self.mode(), *self.limits());
+        let draining_since = Duration::from_millis(self.draining_since.load(Ordering::Relaxed));
+        let mut next: Option<Duration> = None;
+        let mut ordered = false;
+        for (_, record) in &self.lock().records {
+            let view = record.view();
+            let verdict = judge(&view, mode, draining_since, &limits, time);
+            if verdict.directive != Directive::None {
+                record.direct(verdict.directive);
+                ordered = true;
+            }
+            if view.protocol() == Protocol::Http2
+                && let Some(limit) = limits.request_timeout
+            {
+                record.time_out_streams(limit, time);
+            }
+            if let Some(at) = verdict.ask_at {
+                next = Some(next.map_or(at, |next| next.min(at)));
+            }
+        }
+        if mode == Mode::Draining {
+            // One that falls silent after this has its whole grace from then on: no need to ask sooner.
+            let sooner = time + if ordered { AGAIN } else { limits.idle_grace.max(AGAIN) };
+            next = Some(next.map_or(sooner, |next| next.min(sooner)));
+        }
+        next.map(|next| self.epoch + next)
+    }
+
+    /// What is in flight now, as the report names it.
+    pub(crate) fn stuck(&self) -> Vec<Stuck> {
+        let now = self.now();
+        let records: Vec<Arc<Record>> =
+            self.lock().records.iter().map(|(_, record)| Arc::clone(record)).collect();
+        records.iter().flat_map(|record| record.stuck(now)).collect()
+    }
+
+    /// Calls `f` for every connection whose answer the supervisor takes over: with the method of the request
+    /// that a handler has begun, if any. `bytes_wait` tells whether unread bytes wait in the socket.
+    pub(crate) fn take_over(
+        &self,
+        bytes_wait: impl Fn(&Remote) -> bool,
+        mut f: impl FnMut(&Remote, Option<&Method>),
+    ) {
+        for (_, record) in &self.lock().records {
+            if let Some(method) = record.take_over(bytes_wait(record.remote())) {
+                f(record.remote(), method.as_ref());
+            }
+        }
+    }
+
+    /// Calls `f` for every connection that is left, counts it as cut, and wakes its task.
+    pub(crate) fn sever(&self, f: impl Fn(&Remote)) {
+        for (_, record) in &self.lock().records {
+            if record.in_flight() > 0 {
+                record.set_fate(Fate::Cut);
+            }
+            f(record.remote());
+            record.wake();
+        }
+    }
+
+    /// Calls `f` for every upgraded connection.
+    pub(crate) fn each_upgraded(&self, f: impl Fn(&Remote)) {
+        for (_, record) in &self.lock().records {
+            if record.state.has(state::UPGRADED) {
+                record.set_fate(Fate::Cut);
+                f(record.remote());
+            }
+        }
+    }
+
+    /// Adds the figures since the start.
+    pub(crate) fn count(&self, totals: &mut Totals) {
+        let open = self.lock();
+        add(&mut totals.requests, open.requests);
+        let (sum, own) = (&mut totals.connections, open.connections);
+        sum.accepted += own.accepted;
+        sum.closed_idle += own.closed_idle;
+        sum.upgraded += own.upgraded;
+        sum.passed_on += own.passed_on;
+        sum.cut += own.cut;
+        sum.closed += own.closed;
+        for (_, record) in &open.records {
+            add(&mut totals.requests, record.counts());
+            totals.in_flight += record.in_flight() as u64;
+            let flags = record.state.get();
+            let by_state = &mut totals.open;
+            let counter = if flags & state::UPGRADED != 0 {
+                &mut by_state.upgraded
+            } else if flags & (state::REQUEST | state::DIRTY) != 0 {
+                &mut by_state.active
+            } else if flags & state::HEAD != 0 {
+                &mut by_state.head
+            } else if flags & state::SPOKEN != 0 {
+                &mut by_state.idle
+            } else {
+                &mut by_state.silent
+            };
+            *counter += 1;
+        }
+    }
+}
+
+fn add(sum: &mut RequestCounts, more: RequestCounts) {
+    sum.completed += more.completed;
+    sum.answered_503 += more.answered_503;
+    sum.interrupted += more.interrupted;
+    sum.cut += more.cut;
+    sum.gone += more.gone;
+}

@@ -1,0 +1,32 @@
+//! Serving HTTP/1.1 and HTTP/2: where a service listens, what happens to each connection, and how a listener
+//! closes without loss. Knows nothing of processes, tasks or resources.
+
+mod body;
+pub(crate) mod close;
+mod connection;
+mod frames;
+mod in_flight;
+mod late;
+pub(crate) mod listen;
+mod peek;
+mod respond;
+mod service;
+mod source;
+#[cfg(feature = "http2")]
+mod streams;
+mod tracked;
+
+use std::os::fd::BorrowedFd;
+
+pub use self::body::Body;
+use self::in_flight::InFlight;
+use self::peek::peek;
+use self::respond::ResponseBody;
+pub(crate) use self::source::Source;
+
+/// Makes the kernel reset the connection when its descriptor closes (`SO_LINGER` with zero, socket(7)), so
+/// that a response whose end is marked by the end of the connection is not taken for whole.
+fn reset_on_close(fd: BorrowedFd<'_>) {
+    // A socket that is gone already needs no reset.
+    let _ = socket2::SockRef::from(&fd).set_linger(Some(std::time::Duration::ZERO));
+}

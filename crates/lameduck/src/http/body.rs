@@ -1,0 +1,71 @@
+//! The body of a request, watched so that the connection knows whether it was read to its end.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+
+use crate::connections::Record;
+
+/// The body of a request, as hyper reads it off the connection.
+///
+/// It is a [`http_body::Body`] of [`Bytes`] whose error is hyper's. A body that is not read to its end makes
+/// the connection close behind the response, after reading on for a second at most, so that what is unread
+/// does not destroy the response (RFC 9112, section 9.6).
+#[derive(Debug)]
+pub struct Body {
+    inner: Incoming,
+    /// The request's record; `None` where there is nothing to read.
+    watch: Option<(Arc<Record>, u32)>,
+}
+
+impl Body {
+    pub(super) fn new(inner: Incoming, watch: Option<(Arc<Record>, u32)>) -> Body {
+        Body { inner, watch }
+    }
+
+    /// hyper's own body, for services that want just that. From here on the body is not watched: it counts
+    /// as unread, so the connection closes behind the response and lingers for a second if the peer does not
+    /// close.
+    pub fn into_incoming(self) -> Incoming {
+        self.inner
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = &mut *self;
+        let polled = Pin::new(&mut this.inner).poll_frame(cx);
+        if let Some((record, key)) = &this.watch {
+            match &polled {
+                Poll::Pending => record.set_body_wait(*key, true),
+                Poll::Ready(Some(Ok(_))) if !this.inner.is_end_stream() => {
+                    record.set_body_wait(*key, false);
+                }
+                Poll::Ready(Some(Err(_))) => record.set_body_wait(*key, false),
+                Poll::Ready(Some(Ok(_)) | None) => {
+                    record.body_read(*key);
+                    this.watch = None;
+                }
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

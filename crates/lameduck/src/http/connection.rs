@@ -1,0 +1,371 @@
+//! One connection from its first byte to its last: HTTP/1, which turns into HTTP/2 where the peer speaks
+//! that, and what the stop asks of it. The decision what to do is [`crate::connections`]'s, as a directive in
+//! the record; this carries it out on the connection's own task.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use http::{Request, Response};
+use hyper::server::conn::http1;
+#[cfg(feature = "http2")]
+use hyper::server::conn::http2;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::service::{BoxError, Serve};
+#[cfg(feature = "http2")]
+use super::streams::Streams;
+use super::tracked::Tracked;
+use super::{Body, late, peek};
+use crate::connections::{Directive, Fate, Membership, Record, state};
+
+/// The I/O that a connection can run on.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Io for I {}
+
+/// What serves its requests.
+pub(crate) trait Handle:
+    hyper::service::Service<
+        Request<Body>,
+        Response = Response<Self::ResBody>,
+        Error: Into<BoxError>,
+        Future: Send + 'static,
+    > + Clone
+    + Send
+    + 'static
+{
+    type ResBody: http_body::Body<Data: Send, Error: Into<BoxError>> + Send + 'static;
+}
+
+impl<S, B> Handle for S
+where
+    S: hyper::service::Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    type ResBody = B;
+}
+
+type Http1<I, S> = http1::UpgradeableConnection<TokioIo<Tracked<I>>, Serve<S>>;
+#[cfg(feature = "http2")]
+type Http2<I, S> = Pin<Box<http2::Connection<TokioIo<Tracked<I>>, Serve<S>, Streams>>>;
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every connection is HTTP/1: a box would cost each of them an allocation"
+)]
+enum Stage<I: Io, S: Handle> {
+    Http1(Http1<I, S>),
+    #[cfg(feature = "http2")]
+    Http2(Http2<I, S>),
+    /// An answer that hyper cannot write is written, and the connection closed.
+    Last {
+        io: Tracked<I>,
+        answer: Bytes,
+    },
+    Over,
+}
+
+/// One connection. The future ends when it is over, or was upgraded.
+pub(super) struct Connection<I: Io, S: Handle> {
+    stage: Stage<I, S>,
+    service: S,
+    record: Arc<Record>,
+    /// The state as of the end of the last poll, to see when another one begins.
+    last: (u32, u32),
+    /// The drain deadline has been dealt with.
+    cut: bool,
+}
+
+/// Nothing in it is pinned in place: hyper's connections are `Unpin`, or boxed.
+impl<I: Io, S: Handle> Unpin for Connection<I, S> {}
+
+impl<I: Io, S: Handle> Connection<I, S> {
+    /// Serves the connection. `http2`: it is known to be HTTP/2, or not to be; `None`: look at its bytes.
+    pub(super) fn new(
+        io: I,
+        membership: Membership,
+        service: S,
+        http2: Option<bool>,
+    ) -> Connection<I, S> {
+        let record = Arc::clone(membership.record());
+        let http2 = if cfg!(feature = "http2") { http2 } else { Some(false) };
+        let io = Tracked::new(io, membership, http2);
+        let stage = match http2 {
+            #[cfg(feature = "http2")]
+            Some(true) => Stage::Http2(speak_http2(io, service.clone(), &record)),
+            _ => Stage::Http1(speak_http1(io, service.clone(), &record)),
+        };
+        Connection { stage, service, record, last: (0, 0), cut: false }
+    }
+
+    /// Notes when the connection came into another state, once per poll at most: reading a clock for each
+    /// step of a request would cost more than all the rest.
+    fn note_state(&mut self) {
+        const STATES: u32 = state::HEAD | state::REQUEST | state::DIRTY;
+        let now = (self.record.state.get() & STATES, self.record.begun());
+        if now != self.last {
+            self.last = now;
+            self.record.touch();
+        }
+    }
+}
+
+fn speak_http1<I: Io, S: Handle>(io: Tracked<I>, service: S, record: &Arc<Record>) -> Http1<I, S> {
+    http1::Builder::new()
+        // A client that has sent its request and closed its half still wants the answer.
+        .half_close(true)
+        // The wrapper takes a flush for the end of what was written.
+        .pipeline_flush(false)
+        .serve_connection(TokioIo::new(io), Serve::new(service, Arc::clone(record)))
+        .with_upgrades()
+}
+
+#[cfg(feature = "http2")]
+fn speak_http2<I: Io, S: Handle>(io: Tracked<I>, service: S, record: &Arc<Record>) -> Http2<I, S> {
+    let begun = Arc::new(AtomicU32::new(0));
+    let streams = Streams::new(Arc::clone(record), Arc::clone(&begun));
+    let serve = Serve::new(service, Arc::clone(record)).for_http2(begun);
+    let mut builder = http2::Builder::new(streams);
+    builder.enable_connect_protocol();
+    Box::pin(builder.serve_connection(TokioIo::new(io), serve))
+}
+
+impl<I: Io, S: Handle> Future for Connection<I, S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        this.record.keep_waker(cx.waker());
+        loop {
+            let stage = match &mut this.stage {
+                Stage::Http1(connection) => {
+                    if Pin::new(&mut *connection).poll(cx).is_ready() {
+                        return this.over();
+                    }
+                    let flags = this.record.state.get();
+                    #[cfg(feature = "http2")]
+                    if flags & state::HTTP2 != 0 {
+                        this.change_to_http2();
+                        continue;
+                    }
+                    let directive = this.record.directive();
+                    if directive == Directive::None {
+                        this.note_state();
+                        return Poll::Pending;
+                    }
+                    this.obey_http1(directive, flags, cx)
+                }
+                #[cfg(feature = "http2")]
+                Stage::Http2(connection) => {
+                    if connection.as_mut().poll(cx).is_ready() {
+                        return this.over();
+                    }
+                    let directive = this.record.directive();
+                    if directive == Directive::None {
+                        return Poll::Pending;
+                    }
+                    this.obey_http2(directive)
+                }
+                Stage::Last { io, answer } => {
+                    while !answer.is_empty() {
+                        match ready!(Pin::new(&mut *io).poll_write(cx, answer)) {
+                            Ok(0) | Err(_) => return this.over(),
+                            Ok(count) => answer.advance(count),
+                        }
+                    }
+                    let _ = ready!(Pin::new(&mut *io).poll_flush(cx));
+                    let _ = ready!(Pin::new(&mut *io).poll_shutdown(cx));
+                    return this.over();
+                }
+                Stage::Over => return Poll::Ready(()),
+            };
+            match stage {
+                Next::Wait => {
+                    this.note_state();
+                    return Poll::Pending;
+                }
+                Next::Again => {}
+                Next::Over => return this.over(),
+            }
+        }
+    }
+}
+
+/// What follows after a directive.
+enum Next {
+    /// The directive is dealt with; wait for the next event.
+    Wait,
+    /// Poll once more.
+    Again,
+    /// The connection ends here.
+    Over,
+}
+
+impl<I: Io, S: Handle> Connection<I, S> {
+    fn over(&mut self) -> Poll<()> {
+        self.stage = Stage::Over;
+        Poll::Ready(())
+    }
+
+    /// Does with an HTTP/1 connection what the record says; hyper has just been polled.
+    fn obey_http1(&mut self, directive: Directive, flags: u32, cx: &mut Context<'_>) -> Next {
+        use state::{ANSWERED, DIRTY, ENDS_BY_CLOSE, HEAD, HEAD_OUT, LINGER, REQUEST, UPGRADED};
+        let record = Arc::clone(&self.record);
+        let silent = flags & (HEAD | REQUEST | DIRTY | UPGRADED | LINGER) == 0;
+        let half_head = flags & (HEAD | REQUEST | DIRTY | LINGER) == HEAD;
+        match directive {
+            Directive::None | Directive::Goaway | Directive::AssumePong => {
+                record.done_with(directive);
+                Next::Wait
+            }
+            Directive::CloseIdle => {
+                record.done_with(directive);
+                if silent { self.close_silent(cx) } else { Next::Wait }
+            }
+            Directive::HeadTimeout => {
+                record.done_with(directive);
+                if half_head { self.answer_half_head(late::raw_head_timeout()) } else { Next::Wait }
+            }
+            Directive::RequestTimeout if flags & REQUEST == 0 => {
+                record.done_with(directive);
+                Next::Wait
+            }
+            Directive::RequestTimeout | Directive::Cut => {
+                if half_head {
+                    record.count_half_head();
+                    self.answer_half_head(late::raw_unavailable(None))
+                } else if silent {
+                    self.close_silent(cx)
+                } else if flags & (ANSWERED | LINGER) != 0 {
+                    // Our answer is on its way: the supervisor shuts the socket when it must.
+                    Next::Wait
+                } else if flags & (HEAD_OUT | DIRTY) != 0 && flags & UPGRADED == 0 {
+                    if flags & ENDS_BY_CLOSE != 0 {
+                        // An orderly end would look like a whole body.
+                        record.remote().with(super::reset_on_close);
+                    }
+                    record.set_fate(Fate::Cut);
+                    Next::Over
+                } else {
+                    Next::Wait
+                }
+            }
+        }
+    }
+
+    /// Closes a connection on which nothing is under way, unless the peer has just spoken.
+    fn close_silent(&mut self, cx: &mut Context<'_>) -> Next {
+        let Stage::Http1(connection) = &mut self.stage else { return Next::Wait };
+        let record = &self.record;
+        if record.remote().with(peek) == Some(peek::Seen::Bytes) {
+            // On its way to us: the runtime will say so. If its readiness was seen before, ask for it again.
+            cx.waker().wake_by_ref();
+            return Next::Wait;
+        }
+        // Only hyper knows whether bytes of another request lie in its buffer, or whether it still waits for
+        // something: asked to end, it does so at once only if it is idle itself. Its shutdown must not reach
+        // the socket yet.
+        record.state.set(state::HOLD);
+        Pin::new(&mut *connection).graceful_shutdown();
+        let ended = Pin::new(&mut *connection).poll(cx).is_ready();
+        record.state.clear(state::HOLD);
+        if !ended {
+            // It cannot be undone: the connection serves on, and closes behind its next response.
+            return Next::Wait;
+        }
+        let Stage::Http1(connection) = std::mem::replace(&mut self.stage, Stage::Over) else {
+            return Next::Over;
+        };
+        let Some(parts) = connection.into_parts() else { return Next::Over };
+        let mut io = parts.io.into_inner();
+        let spoke = !parts.read_buf.is_empty()
+            || io.has_replay()
+            || record.remote().with(peek) == Some(peek::Seen::Bytes);
+        if !spoke {
+            record.set_fate(Fate::ClosedIdle);
+            return Next::Over;
+        }
+        if !parts.read_buf.is_empty() {
+            record.state.set(state::HEAD);
+            io.unread(parts.read_buf);
+        }
+        self.stage = Stage::Http1(speak_http1(io, self.service.clone(), record));
+        Next::Again
+    }
+
+    /// Gives half a head its answer and closes.
+    fn answer_half_head(&mut self, answer: Bytes) -> Next {
+        let Stage::Http1(connection) = std::mem::replace(&mut self.stage, Stage::Over) else {
+            return Next::Over;
+        };
+        let Some(parts) = connection.into_parts() else { return Next::Over };
+        self.record.set_fate(Fate::Cut);
+        self.stage = Stage::Last { io: parts.io.into_inner(), answer };
+        Next::Again
+    }
+}
+
+#[cfg(feature = "http2")]
+impl<I: Io, S: Handle> Connection<I, S> {
+    /// The first bytes were HTTP/2's preface.
+    fn change_to_http2(&mut self) {
+        let Stage::Http1(connection) = std::mem::replace(&mut self.stage, Stage::Over) else {
+            return;
+        };
+        let Some(parts) = connection.into_parts() else { return };
+        let io = parts.io.into_inner();
+        self.stage = Stage::Http2(speak_http2(io, self.service.clone(), &self.record));
+    }
+
+    /// Does with an HTTP/2 connection what the record says.
+    fn obey_http2(&mut self, directive: Directive) -> Next {
+        let Stage::Http2(connection) = &mut self.stage else { return Next::Wait };
+        let record = &self.record;
+        let flags = record.state.get();
+        match directive {
+            Directive::None | Directive::HeadTimeout | Directive::RequestTimeout => {
+                record.done_with(directive);
+                Next::Wait
+            }
+            Directive::Goaway => {
+                record.done_with(directive);
+                record.note_goaway();
+                connection.as_mut().graceful_shutdown();
+                Next::Again
+            }
+            Directive::AssumePong => {
+                record.done_with(directive);
+                record.note_pong();
+                record.state.set(state::PONG);
+                Next::Again
+            }
+            Directive::CloseIdle => {
+                record.done_with(directive);
+                if flags & state::SETTLED != 0 && flags & state::REQUEST != 0 {
+                    return Next::Wait;
+                }
+                record.set_fate(Fate::ClosedIdle);
+                Next::Over
+            }
+            Directive::Cut if flags & state::SETTLED == 0 => Next::Over,
+            // Its streams end one by one, on tasks of their own, and h2 closes once the last of them is
+            // written; the supervisor shuts the socket when it must.
+            Directive::Cut if !self.cut => {
+                self.cut = true;
+                record.note_goaway();
+                record.state.set(state::PONG);
+                connection.as_mut().graceful_shutdown();
+                Next::Again
+            }
+            Directive::Cut => Next::Wait,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Walks over the frames that an HTTP/2 peer sends, without looking into them: where one ends and the next
+//! begins, and whether the first SETTINGS have come (RFC 9113, sections 3.4 and 4.1).
+
+/// What every HTTP/2 client sends first.
+pub(super) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The answer to the PING that h2 sends between its two GOAWAYs: type 6, flag ACK, stream 0, and the eight
+/// bytes that h2 (`frame/ping.rs`) puts into it.
+pub(super) const PONG: [u8; 17] = [
+    0, 0, 8, 6, 1, 0, 0, 0, 0, // the frame's head
+    0x0b, 0x7b, 0xa2, 0xf0, 0x8b, 0x9b, 0xfe, 0x54,
+];
+
+/// The type of PING frames, and the flag of those that answer one (RFC 9113, section 6.7).
+const PING: u8 = 6;
+const ACK: u8 = 1;
+
+/// A walk over what an HTTP/2 peer sends, preface included.
+#[derive(Debug)]
+pub(super) struct Frames {
+    /// How many bytes of the preface are still to come.
+    preface: usize,
+    /// The head of the next frame, as far as it has come.
+    head: [u8; 9],
+    filled: usize,
+    /// How many bytes of the frame's payload are still to come.
+    payload: usize,
+    whole: u64,
+    /// Whether the peer has ever answered a PING.
+    ponged: bool,
+}
+
+impl Frames {
+    pub(super) fn new() -> Frames {
+        Frames {
+            preface: PREFACE.len(),
+            head: [0; 9],
+            filled: 0,
+            payload: 0,
+            whole: 0,
+            ponged: false,
+        }
+    }
+
+    /// Takes the bytes that came next.
+    pub(super) fn feed(&mut self, mut bytes: &[u8]) {
+        let skip = self.preface.min(bytes.len());
+        self.preface -= skip;
+        bytes = &bytes[skip..];
+        while !bytes.is_empty() {
+            if self.payload > 0 {
+                let skip = self.payload.min(bytes.len());
+                self.payload -= skip;
+                bytes = &bytes[skip..];
+                if self.payload == 0 {
+                    self.whole += 1;
+                }
+                continue;
+            }
+            let take = (9 - self.filled).min(bytes.len());
+            self.head[self.filled..self.filled + take].copy_from_slice(&bytes[..take]);
+            self.filled += take;
+            bytes = &bytes[take..];
+            if self.filled == 9 {
+                self.filled = 0;
+                let [a, b, c, kind, flags, ..] = self.head;
+                self.ponged |= kind == PING && flags & ACK != 0;
+                self.payload = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+                if self.payload == 0 {
+                    self.whole += 1;
+                }
+            }
+        }
+    }
+
+    /// Whether the preface and the first frame, which must be SETTINGS, have come whole.
+    pub(super) fn is_settled(&self) -> bool {
+        self.preface == 0 && self.whole > 0
+    }
+
+    /// Whether the peer has answered a PING: hyper sends none but the one between its two GOAWAYs.
+    pub(super) fn has_ponged(&self) -> bool {
+        self.ponged
+    }
+
+    /// Whether the last byte was the last of a frame.
+    pub(super) fn at_boundary(&self) -> bool {
+        self.is_settled() && self.payload == 0 && self.filled == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frame(kind: u8, payload: usize) -> Vec<u8> {
+        let length = u32::try_from(payload).unwrap().to_be_bytes();
+        let mut bytes = vec![length[1], length[2], length[3], kind, 0, 0, 0, 0, 0];
+        bytes.resize(9 + payload, 0xaa);
+        bytes
+    }
+
+    #[test]
+    fn the_peer_is_settled_once_its_whole_first_frame_came() {
+        let mut bytes = PREFACE.to_vec();
+        bytes.extend(frame(4, 12));
+        for cut in 0..bytes.len() {
+            let mut frames = Frames::new();
+            frames.feed(&bytes[..cut]);
+            assert!(!frames.is_settled(), "{cut}");
+            frames.feed(&bytes[cut..]);
+            assert!(frames.is_settled() && frames.at_boundary(), "{cut}");
+        }
+    }
+
+    #[test]
+    fn the_answer_to_a_ping_is_seen() {
+        let mut frames = Frames::new();
+        frames.feed(PREFACE);
+        frames.feed(&frame(4, 0));
+        assert!(!frames.has_ponged());
+        frames.feed(&PONG);
+        assert!(frames.has_ponged() && frames.at_boundary());
+    }
+
+    proptest! {
+        #[test]
+        fn boundaries_are_found_however_the_bytes_are_cut(
+            sizes in prop::collection::vec(0usize..300, 1..10),
+            cuts in prop::collection::vec(1usize..40, 1..200),
+        ) {
+            let mut bytes = PREFACE.to_vec();
+            let mut ends = Vec::new();
+            for size in sizes {
+                bytes.extend(frame(0, size));
+                ends.push(bytes.len());
+            }
+            let mut frames = Frames::new();
+            let mut at = 0;
+            for cut in cuts.into_iter().cycle() {
+                if at == bytes.len() {
+                    break;
+                }
+                let next = (at + cut).min(bytes.len());
+                frames.feed(&bytes[at..next]);
+                at = next;
+                prop_assert_eq!(frames.at_boundary(), ends.contains(&at));
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..100), 0..20)) {
+            let mut frames = Frames::new();
+            for chunk in chunks {
+                frames.feed(&chunk);
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The guard of one request: whatever happens to its future or its response's body, dropping this ends it in
+//! the record.
+
+use std::sync::Arc;
+
+use crate::connections::{Directive, Ending, Record};
+
+/// One request in flight.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    record: Arc<Record>,
+    key: u32,
+    ending: Ending,
+    armed: bool,
+}
+
+impl InFlight {
+    /// A request that has begun. Until it is told otherwise, it ends as given up.
+    pub(super) fn new(record: Arc<Record>, key: u32) -> InFlight {
+        InFlight { record, key, ending: Ending::Gone, armed: true }
+    }
+
+    pub(super) fn record(&self) -> &Arc<Record> {
+        &self.record
+    }
+
+    pub(super) fn key(&self) -> u32 {
+        self.key
+    }
+
+    /// How it will have ended when this drops.
+    pub(super) fn will_end(&mut self, ending: Ending) {
+        self.ending = ending;
+    }
+
+    /// The request goes on as an upgraded connection: its record ends with that.
+    pub(super) fn upgraded(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
+        let ending = match self.ending {
+            // Dropped in the middle: by us at a deadline, else because the client went away.
+            Ending::Gone if self.record.directive() >= Directive::RequestTimeout => Ending::Cut,
+            ending @ (Ending::Completed
+            | Ending::Answered503
+            | Ending::Interrupted
+            | Ending::Cut
+            | Ending::Gone) => ending,
+        };
+        self.record.end(self.key, ending);
+    }
+}

@@ -1,0 +1,169 @@
+//! The body of a response, with the guard of its request.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use http_body::{Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::InFlight;
+use super::service::BoxError;
+use crate::connections::{Ending, state};
+
+pin_project! {
+    /// The body of a response. The request is over when it drops.
+    pub(super) struct ResponseBody<B> {
+        #[pin]
+        body: Inner<B>,
+        guard: Option<InFlight>,
+        bodiless: bool,
+    }
+
+    impl<B> PinnedDrop for ResponseBody<B> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if let Some(guard) = this.guard
+                && *this.bodiless
+            {
+                guard.will_end(Ending::Completed);
+            }
+        }
+    }
+}
+
+pin_project! {
+    #[project = InnerProj]
+    enum Inner<B> {
+        Handler { #[pin] body: B },
+        Ours { bytes: Option<Bytes> },
+    }
+}
+
+/// What a frame carries: the handler's data, or ours.
+pub(super) enum Data<D> {
+    Handler(D),
+    Ours(Bytes),
+}
+
+impl<D: Buf> Buf for Data<D> {
+    fn remaining(&self) -> usize {
+        match self {
+            Data::Handler(data) => data.remaining(),
+            Data::Ours(bytes) => bytes.remaining(),
+        }
+    }
+
+    fn chunk(&self) -> &[u8] {
+        match self {
+            Data::Handler(data) => data.chunk(),
+            Data::Ours(bytes) => bytes.chunk(),
+        }
+    }
+
+    fn advance(&mut self, count: usize) {
+        match self {
+            Data::Handler(data) => data.advance(count),
+            Data::Ours(bytes) => bytes.advance(count),
+        }
+    }
+
+    fn chunks_vectored<'a>(&'a self, dst: &mut [std::io::IoSlice<'a>]) -> usize {
+        match self {
+            Data::Handler(data) => data.chunks_vectored(dst),
+            Data::Ours(bytes) => bytes.chunks_vectored(dst),
+        }
+    }
+}
+
+impl<B> ResponseBody<B> {
+    /// Our own answer, of which the guard knows how it counts.
+    pub(super) fn of_ours(bytes: Bytes, guard: InFlight) -> ResponseBody<B> {
+        ResponseBody {
+            body: Inner::Ours { bytes: Some(bytes) },
+            guard: Some(guard),
+            bodiless: false,
+        }
+    }
+}
+
+impl<B: http_body::Body> ResponseBody<B> {
+    /// The handler's. `bodiless`: HTTP sends none of it (HEAD, 204, 304).
+    pub(super) fn of_handler(body: B, mut guard: InFlight, bodiless: bool) -> ResponseBody<B> {
+        if body.is_end_stream() {
+            guard.will_end(Ending::Completed);
+        }
+        ResponseBody { body: Inner::Handler { body }, guard: Some(guard), bodiless }
+    }
+
+    /// That of a 101, or of the answer to a CONNECT.
+    pub(super) fn of_upgrade(body: B) -> ResponseBody<B> {
+        ResponseBody { body: Inner::Handler { body }, guard: None, bodiless: true }
+    }
+}
+
+impl<B> http_body::Body for ResponseBody<B>
+where
+    B: http_body::Body,
+    B::Error: Into<BoxError>,
+{
+    type Data = Data<B::Data>;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, BoxError>>> {
+        let mut this = self.project();
+        let polled = match this.body.as_mut().project() {
+            InnerProj::Handler { body } => body.poll_frame(cx).map(|frame| {
+                frame.map(|frame| match frame {
+                    Ok(frame) => Ok(frame.map_data(Data::Handler)),
+                    Err(error) => Err(error.into()),
+                })
+            }),
+            InnerProj::Ours { bytes } => {
+                Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(Data::Ours(bytes)))))
+            }
+        };
+        let Some(guard) = this.guard.as_mut() else { return polled };
+        match &polled {
+            Poll::Pending => {}
+            Poll::Ready(Some(Ok(_))) => {
+                let state = &guard.record().state;
+                if guard.key() == 0 && !state.has(state::DIRTY) {
+                    state.set(state::DIRTY);
+                }
+                if let Inner::Handler { body } = &*this.body
+                    && body.is_end_stream()
+                {
+                    guard.will_end(Ending::Completed);
+                }
+            }
+            Poll::Ready(None) => {
+                if let Inner::Handler { .. } = &*this.body {
+                    guard.will_end(Ending::Completed);
+                }
+            }
+            // The response ends in the middle, by the handler's own fault.
+            Poll::Ready(Some(Err(_))) => guard.will_end(Ending::Cut),
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.body {
+            Inner::Handler { body } => body.is_end_stream(),
+            Inner::Ours { bytes } => bytes.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.body {
+            Inner::Handler { body } => body.size_hint(),
+            Inner::Ours { bytes } => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
+            }
+        }
+    }
+}

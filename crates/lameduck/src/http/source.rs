@@ -1,0 +1,433 @@
+//! An HTTP server as a part of the service: its listener, its connections, their stop.
+
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpStream, UnixStream};
+use tokio_util::sync::CancellationToken;
+
+use super::close::{self, Closed};
+use super::connection::{Connection, Handle, Io};
+use super::late;
+use super::listen::{Accepted, Incoming, Listener};
+use super::peek::{self, peek};
+use crate::connections::{Connections, Limits, Mode, Peer};
+use crate::lifecycle::{Message, Shared};
+use crate::part::{Identity, Part, Tier};
+use crate::report::{PartReport, PartState, Stuck, StuckKind, Totals};
+use crate::sys::{Guarded, Remote};
+
+/// How much of what a peer still sends the supervisor reads away behind a late answer.
+const DISCARD: usize = 1 << 20;
+
+/// Brings connections to a source until it is told to stop; then lets go of its listener.
+type Intake = Box<dyn FnOnce(Arc<Door>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+/// What an intake needs of its source.
+pub(crate) struct Door {
+    name: String,
+    connections: Arc<Connections>,
+    stop: CancellationToken,
+    /// How the listener was closed, for the report.
+    closed: Mutex<Option<String>>,
+    failed: Mutex<Option<String>>,
+}
+
+/// An HTTP server as a part of the service.
+pub(crate) struct Source {
+    identity: Identity,
+    door: Arc<Door>,
+    limits: Mutex<Limits>,
+    intake: Mutex<Option<Intake>>,
+    life: Mutex<Life>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Life {
+    started: bool,
+    told: Option<Instant>,
+    done: Option<Duration>,
+    abandoned: bool,
+}
+
+impl Source {
+    fn new(
+        name: &str,
+        place: &'static Location<'static>,
+        shared: &Arc<Shared>,
+        intake: Intake,
+    ) -> Source {
+        let connections = Arc::new(Connections::new(Arc::clone(shared)));
+        let door = Door {
+            name: name.to_owned(),
+            connections,
+            stop: CancellationToken::new(),
+            closed: Mutex::new(None),
+            failed: Mutex::new(None),
+        };
+        Source {
+            identity: Identity { name: name.to_owned(), tier: Tier::Source, place },
+            door: Arc::new(door),
+            limits: Mutex::new(Limits::default()),
+            intake: Mutex::new(Some(intake)),
+            life: Mutex::new(Life::default()),
+        }
+    }
+
+    /// A server on a listener.
+    pub(crate) fn listening<S: Handle>(
+        name: &str,
+        place: &'static Location<'static>,
+        shared: &Arc<Shared>,
+        listener: Listener,
+        service: S,
+    ) -> Source {
+        let runtime = shared.runtime().clone();
+        let intake = move |door: Arc<Door>| -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            Box::pin(async move {
+                let connections = Arc::clone(&door.connections);
+                let admit = move |accepted| match accepted {
+                    Accepted::Tcp(stream, peer) => {
+                        let service = service.clone();
+                        drop(runtime.spawn(serve_tcp(stream, peer, &connections, service)));
+                    }
+                    Accepted::Unix(stream) => {
+                        let service = service.clone();
+                        drop(runtime.spawn(serve_unix(stream, &connections, service)));
+                    }
+                };
+                match listener.start() {
+                    Ok(incoming) => door.accept(incoming, admit).await,
+                    Err(error) => door.fail(&format!("cannot accept: {error}")),
+                }
+            })
+        };
+        Source::new(name, place, shared, Box::new(intake))
+    }
+
+    /// A server on connections from anywhere: each item is one.
+    pub(crate) fn fed<T, I, S>(
+        name: &str,
+        place: &'static Location<'static>,
+        shared: &Arc<Shared>,
+        feed: T,
+        service: S,
+    ) -> Source
+    where
+        T: futures_util::Stream<Item = I> + Send + 'static,
+        I: Io,
+        S: Handle,
+    {
+        let runtime = shared.runtime().clone();
+        let intake = move |door: Arc<Door>| -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            Box::pin(async move {
+                let mut feed = std::pin::pin!(feed);
+                loop {
+                    let next = std::future::poll_fn(|cx| feed.as_mut().poll_next(cx));
+                    let io = tokio::select! {
+                        biased;
+                        () = door.stop.cancelled() => break,
+                        next = next => next,
+                    };
+                    let Some(io) = io else { break };
+                    let remote = Arc::new(Remote::default());
+                    let membership = door.connections.add(Peer::Other, false, remote);
+                    drop(runtime.spawn(Connection::new(io, membership, service.clone(), None)));
+                }
+            })
+        };
+        Source::new(name, place, shared, Box::new(intake))
+    }
+
+    /// Changes the limits; without effect once the service is ready.
+    pub(crate) fn set_limits(&self, change: impl FnOnce(&mut Limits)) {
+        change(&mut self.limits.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn life(&self) -> std::sync::MutexGuard<'_, Life> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn serve_tcp<S: Handle>(
+    stream: TcpStream,
+    peer: std::net::SocketAddr,
+    connections: &Arc<Connections>,
+    service: S,
+) -> impl Future<Output = ()> + Send + 'static {
+    let remote = Arc::new(Remote::default());
+    let membership = connections.add(Peer::Tcp(peer), true, Arc::clone(&remote));
+    Connection::new(Guarded::new(stream, remote), membership, service, None)
+}
+
+fn serve_unix<S: Handle>(
+    stream: UnixStream,
+    connections: &Arc<Connections>,
+    service: S,
+) -> impl Future<Output = ()> + Send + 'static {
+    let remote = Arc::new(Remote::default());
+    let membership = connections.add(Peer::Unix, true, Arc::clone(&remote));
+    Connection::new(Guarded::new(stream, remote), membership, service, None)
+}
+
+impl Door {
+    /// Accepts until the source is told to stop, then closes the listener without loss.
+    async fn accept(&self, incoming: Incoming, mut admit: impl FnMut(Accepted)) {
+        let mut shortage = Shortage::default();
+        let limit = self.connections.limits().connections.unwrap_or(usize::MAX);
+        let mut stopped = std::pin::pin!(self.stop.cancelled());
+        loop {
+            if self.connections.len() >= limit {
+                // Further connections wait in the accept queue.
+                tokio::select! {
+                    biased;
+                    () = &mut stopped => break,
+                    () = self.connections.freed.notified() => continue,
+                }
+            }
+            let accepted = tokio::select! {
+                biased;
+                () = &mut stopped => break,
+                accepted = incoming.accept() => accepted,
+            };
+            let error = match accepted {
+                Ok(accepted) => {
+                    shortage.over(&self.name);
+                    admit(accepted);
+                    continue;
+                }
+                Err(error) => error,
+            };
+            match trouble(&error) {
+                Trouble::OneConnection => {}
+                Trouble::Shortage => {
+                    let pause = shortage.pause(&self.name, &error);
+                    tokio::select! {
+                        biased;
+                        () = &mut stopped => break,
+                        () = self.connections.freed.notified() => {}
+                        () = tokio::time::sleep(pause) => {}
+                    }
+                }
+                Trouble::Listener => {
+                    self.fail(&format!("the listener failed: {error}"));
+                    return;
+                }
+            }
+        }
+        let closed = close::close(incoming, admit, close::LIMIT).await;
+        self.note_closed(&closed);
+    }
+
+    fn note_closed(&self, closed: &Closed) {
+        let text = closed.to_string();
+        if closed.is_without_loss() {
+            tracing::debug!(target: "lameduck", source = self.name, "listener closed: {text}");
+        } else {
+            tracing::warn!(target: "lameduck", source = self.name, "listener closed: {text}");
+        }
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+
+    /// The listener failed, which is something else than being closed in order: the service stops.
+    fn fail(&self, message: &str) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.to_owned());
+        self.connections
+            .shared()
+            .events()
+            .send(Message::Failed { part: self.name.clone(), message: message.to_owned() });
+    }
+}
+
+/// What an error of accept(2) means.
+enum Trouble {
+    /// It concerns the connection that was being accepted.
+    OneConnection,
+    /// Descriptors or memory have run out for now.
+    Shortage,
+    /// The listener itself is broken.
+    Listener,
+}
+
+fn trouble(error: &std::io::Error) -> Trouble {
+    use rustix::io::Errno;
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Trouble::Shortage,
+        Some(Errno::BADF | Errno::INVAL | Errno::NOTSOCK | Errno::OPNOTSUPP | Errno::FAULT) => {
+            Trouble::Listener
+        }
+        // Network errors of the new connection are passed on by Linux (accept(2), "Error handling").
+        Some(_) | None => Trouble::OneConnection,
+    }
+}
+
+/// Descriptors have run out: one warning, and longer and longer pauses, up to a second.
+#[derive(Default)]
+struct Shortage {
+    last: Option<Duration>,
+}
+
+impl Shortage {
+    fn pause(&mut self, name: &str, error: &std::io::Error) -> Duration {
+        if self.last.is_none() {
+            tracing::warn!(
+                target: "lameduck",
+                source = name,
+                "cannot accept more connections for now: {error}; raise the limit of open files (ulimit -n), \
+                 or set a connection limit"
+            );
+        }
+        let pause = self.last.map_or(Duration::from_millis(10), |last| last * 2);
+        let pause = pause.min(Duration::from_secs(1));
+        self.last = Some(pause);
+        pause
+    }
+
+    fn over(&mut self, name: &str) {
+        if self.last.take().is_some() {
+            tracing::info!(target: "lameduck", source = name, "accepting connections again");
+        }
+    }
+}
+
+impl Part for Source {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn start(&self) {
+        let limits = *self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(intake) = self.intake.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return;
+        };
+        let connections = &self.door.connections;
+        connections.set_limits(limits);
+        connections.set_listening(true);
+        self.life().started = true;
+        let door = Arc::clone(&self.door);
+        /// Says that no connection comes any more, however the intake ends.
+        struct Listening(Arc<Connections>);
+        impl Drop for Listening {
+            fn drop(&mut self) {
+                self.0.set_listening(false);
+            }
+        }
+        let listening = Listening(Arc::clone(connections));
+        drop(connections.shared().runtime().spawn(async move {
+            intake(door).await;
+            drop(listening);
+        }));
+    }
+
+    fn stop(&self) {
+        self.life().told = Some(Instant::now());
+        self.door.connections.enter(Mode::Draining);
+        self.door.stop.cancel();
+        // Where it was never started this closes the listener.
+        drop(self.intake.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    fn is_done(&self) -> bool {
+        let done = self.door.connections.is_over();
+        if done {
+            let mut life = self.life();
+            if let (Some(told), None) = (life.told, life.done) {
+                life.done = Some(told.elapsed());
+            }
+        }
+        done
+    }
+
+    fn abandon(&self) -> Vec<Stuck> {
+        let connections = &self.door.connections;
+        let mut stuck = connections.stuck();
+        let mut life = self.life();
+        life.abandoned = true;
+        if stuck.is_empty() && connections.len() == 0 {
+            stuck.push(Stuck {
+                kind: StuckKind::Source,
+                name: self.identity.name.clone(),
+                place: self.identity.place.to_string(),
+                age: life.told.map(|told| told.elapsed()).unwrap_or_default(),
+                doing: "closing its listener".to_owned(),
+            });
+        }
+        drop(life);
+        connections.enter(Mode::Cut);
+        connections.each_upgraded(|remote| {
+            remote.with(|fd| rustix::net::shutdown(fd, rustix::net::Shutdown::Both));
+        });
+        connections.tick(Instant::now());
+        stuck
+    }
+
+    fn say_goodbye(&self) {
+        self.door.connections.enter(Mode::Goodbye);
+    }
+
+    fn answer_late(&self) {
+        let connections = &self.door.connections;
+        connections.take_over(
+            |remote| remote.with(peek) == Some(peek::Seen::Bytes),
+            |remote, method| {
+                let answer = late::raw_unavailable(method);
+                remote.with(|fd| {
+                    use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
+                    // A socket that does not take these few bytes at once has a peer that does not read.
+                    let _ = send(fd, &answer, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+                    let _ = shutdown(fd, Shutdown::Write);
+                    // What the peer has sent must be read, or the end of the process resets the connection
+                    // and destroys the answer.
+                    let mut dropped = [0; 16 * 1024];
+                    let mut left = DISCARD;
+                    while let Ok((count @ 1.., _)) = recv(fd, &mut dropped[..], RecvFlags::DONTWAIT)
+                    {
+                        left = left.saturating_sub(count);
+                        if left == 0 {
+                            break;
+                        }
+                    }
+                });
+            },
+        );
+    }
+
+    fn sever(&self) {
+        self.door.connections.sever(|remote| {
+            remote.with(|fd| rustix::net::shutdown(fd, rustix::net::Shutdown::Both));
+        });
+    }
+
+    fn tick(&self, now: Instant) -> Option<Instant> {
+        if self.life().started { self.door.connections.tick(now) } else { None }
+    }
+
+    fn report(&self) -> PartReport {
+        let life = *self.life();
+        let failed = self.door.failed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let state = match (life.started, life.told) {
+            _ if failed.is_some() => PartState::Failed,
+            (false, _) => PartState::Starting,
+            (true, _) if life.abandoned => PartState::Abandoned,
+            (true, None) => PartState::Running,
+            (true, Some(_)) if life.done.is_some() => PartState::Done,
+            (true, Some(_)) => PartState::Finishing,
+        };
+        let closed = self.door.closed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        PartReport {
+            name: self.identity.name.clone(),
+            tier: "source",
+            place: self.identity.place.to_string(),
+            state,
+            took: life.done,
+            detail: failed.or(closed),
+        }
+    }
+
+    fn count(&self, totals: &mut Totals) {
+        self.door.connections.count(totals);
+    }
+}

@@ -1,0 +1,273 @@
+//! The I/O object of a connection: passes bytes between hyper and the transport, notes in the connection's
+//! record what they say about its state, finds out whether the peer speaks HTTP/2, and closes so that unread
+//! bytes do not destroy the last response. As long as it lives, the connection is counted.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+use super::frames::{Frames, PONG, PREFACE};
+use super::peek;
+use crate::connections::{Membership, Record, state};
+
+/// How long a closed half is read on (RFC 9112, section 9.6, asks for "a while").
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Which protocol the bytes speak.
+#[derive(Debug)]
+enum Speech {
+    /// The first bytes are still to come, or are the beginning of HTTP/2's preface so far.
+    Unknown,
+    Http1,
+    Http2(Frames),
+}
+
+/// The I/O object of a connection.
+#[derive(Debug)]
+pub(super) struct Tracked<I> {
+    io: I,
+    /// Bytes that were read before and are to be read again.
+    replay: Bytes,
+    speech: Speech,
+    closing: Closing,
+    /// Behind `io`, so that the descriptor is closed before the record is told.
+    membership: Membership,
+}
+
+#[derive(Debug)]
+enum Closing {
+    No,
+    /// Our half is closed; the peer's is read on until then.
+    Lingers(Pin<Box<Sleep>>),
+    Done,
+}
+
+impl<I> Tracked<I> {
+    /// Tracks the connection's I/O. `http2`: it is known to be HTTP/2, by ALPN for instance; `None`: look.
+    pub(super) fn new(io: I, membership: Membership, http2: Option<bool>) -> Tracked<I> {
+        let speech = match http2 {
+            None => Speech::Unknown,
+            Some(false) => Speech::Http1,
+            Some(true) => {
+                membership.record().state.set(state::HTTP2);
+                Speech::Http2(Frames::new())
+            }
+        };
+        Tracked { io, replay: Bytes::new(), speech, closing: Closing::No, membership }
+    }
+
+    pub(super) fn record(&self) -> &Arc<Record> {
+        self.membership.record()
+    }
+
+    /// Gives bytes that hyper has read, but not used, back to be read again, before those that already wait
+    /// for that.
+    pub(super) fn unread(&mut self, bytes: Bytes) {
+        self.replay = if self.replay.is_empty() {
+            bytes
+        } else {
+            [bytes, self.replay.clone()].concat().into()
+        };
+    }
+
+    /// Whether bytes wait to be read again.
+    pub(super) fn has_replay(&self) -> bool {
+        !self.replay.is_empty()
+    }
+
+    /// Decides between HTTP/1 and HTTP/2. `true`: the bytes belong to HTTP/2, or may yet, and are kept back.
+    fn listen_for_preface(&mut self, buf: &mut ReadBuf<'_>, before: usize) -> bool {
+        let new = &buf.filled()[before..];
+        let seen = self.replay.len() + new.len();
+        let starts_as_preface = {
+            let first = self.replay.iter().chain(new).take(PREFACE.len());
+            first.zip(PREFACE).all(|(byte, expected)| byte == expected)
+        };
+        if !starts_as_preface {
+            self.speech = Speech::Http1;
+            if self.replay.is_empty() {
+                return false;
+            }
+            // The first bytes were held back: all goes through `replay` once.
+            self.replay = [&self.replay, new].concat().into();
+            buf.set_filled(before);
+            let count = self.replay.len().min(buf.remaining());
+            buf.put_slice(&self.replay[..count]);
+            self.replay.advance(count);
+            return false;
+        }
+        self.replay = [&self.replay, new].concat().into();
+        buf.set_filled(before);
+        if seen >= PREFACE.len() {
+            self.speech = Speech::Http2(Frames::new());
+            let record = self.record();
+            record.state.clear(state::HEAD);
+            record.state.set(state::HTTP2 | state::SPOKEN);
+        }
+        true
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Tracked<I> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        loop {
+            let before = buf.filled().len();
+            let replays = !this.replay.is_empty() && !matches!(this.speech, Speech::Unknown);
+            if replays {
+                let count = this.replay.len().min(buf.remaining());
+                buf.put_slice(&this.replay[..count]);
+                this.replay.advance(count);
+            } else {
+                if let Speech::Http2(frames) = &this.speech
+                    && this.membership.record().state.has(state::PONG)
+                    && frames.at_boundary()
+                    && !frames.has_ponged()
+                    && buf.remaining() >= PONG.len()
+                {
+                    this.membership.record().state.clear(state::PONG);
+                    buf.put_slice(&PONG);
+                    return Poll::Ready(Ok(()));
+                }
+                ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
+            }
+            if buf.filled().len() == before {
+                if matches!(this.speech, Speech::Unknown) && !this.replay.is_empty() {
+                    // The peer ended in the middle of what could have become a preface.
+                    this.speech = Speech::Http1;
+                    continue;
+                }
+                return Poll::Ready(Ok(()));
+            }
+            match &mut this.speech {
+                Speech::Unknown => {
+                    let record = this.membership.record();
+                    if !record.state.has(state::HEAD) {
+                        record.state.set(state::HEAD | state::SPOKEN);
+                    }
+                    if !this.listen_for_preface(buf, before) {
+                        return Poll::Ready(Ok(()));
+                    }
+                    if matches!(this.speech, Speech::Http2(_)) {
+                        // The connection's task sees the flag and changes over to HTTP/2.
+                        return Poll::Pending;
+                    }
+                }
+                Speech::Http1 => {
+                    let record = this.membership.record();
+                    if record.state.get() & (state::REQUEST | state::HEAD) == 0 {
+                        record.state.set(state::HEAD | state::SPOKEN);
+                    }
+                    return Poll::Ready(Ok(()));
+                }
+                Speech::Http2(frames) => {
+                    frames.feed(&buf.filled()[before..]);
+                    let record = this.membership.record();
+                    if !record.state.has(state::SETTLED) && frames.is_settled() {
+                        record.state.set(state::SETTLED);
+                    }
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.before_write()?;
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.before_write()?;
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    /// hyper's HTTP/1 asks for this only once its own buffer is empty, so from then on everything is with
+    /// the kernel.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+        let state = &self.record().state;
+        if state.has(state::DIRTY) {
+            state.clear(state::DIRTY);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends the end of the stream; where the peer's bytes are not all read, reads on for a while first, since
+    /// closing a socket with unread bytes makes the kernel reset it and the peer lose our last response.
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.record().state.has(state::HOLD) {
+            return Poll::Ready(Ok(()));
+        }
+        loop {
+            match &mut this.closing {
+                Closing::Done => return Poll::Ready(Ok(())),
+                Closing::No => {
+                    ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
+                    let record = this.record();
+                    let flags = record.state.get();
+                    let unread = flags & (state::BODY_OPEN | state::HEAD) != 0
+                        || record.remote().with(peek) == Some(peek::Seen::Bytes);
+                    if unread && flags & state::HTTP2 == 0 {
+                        record.state.set(state::LINGER);
+                        this.closing = Closing::Lingers(Box::pin(tokio::time::sleep(LINGER)));
+                    } else {
+                        this.closing = Closing::Done;
+                    }
+                }
+                Closing::Lingers(until) => {
+                    if until.as_mut().poll(cx).is_ready() {
+                        this.closing = Closing::Done;
+                        continue;
+                    }
+                    let mut dropped = [0; 8192];
+                    let mut buf = ReadBuf::new(&mut dropped);
+                    let read = ready!(Pin::new(&mut this.io).poll_read(cx, &mut buf));
+                    if read.is_err() || buf.filled().is_empty() {
+                        this.closing = Closing::Done;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<I> Tracked<I> {
+    fn before_write(&mut self) -> io::Result<()> {
+        let state = &self.record().state;
+        let flags = state.get();
+        if flags & state::LATE != 0 {
+            return Err(io::Error::new(io::ErrorKind::BrokenPipe, "answered by the supervisor"));
+        }
+        if flags & state::DIRTY == 0 {
+            state.set(state::DIRTY);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,144 @@
+//! The handle through which handlers and tasks see the life of their service, and the state behind it that
+//! every part shares. Nothing here knows HTTP, tasks or resources.
+
+mod events;
+mod scope;
+mod shared;
+mod shield;
+mod shields;
+mod stop;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Instant;
+
+pub(crate) use self::events::{Events, Inbox, Message};
+pub(crate) use self::scope::{CURRENT, Scope, ServiceScope};
+pub(crate) use self::shared::Shared;
+pub use self::shield::{ShieldError, Shielded};
+pub(crate) use self::shields::Shields;
+pub use self::stop::StopHandle;
+use crate::phase::Phase;
+
+/// A handle to the life of the service that the caller belongs to: of the request it handles, the worker it
+/// is, or the service as a whole.
+///
+/// In an axum handler take it as an argument (feature `axum`); anywhere else on a task of the service ask
+/// [`Lifecycle::try_current`]. It is cheap to clone and keeps nothing alive that the stop waits for.
+#[derive(Clone)]
+pub struct Lifecycle {
+    scope: Arc<dyn Scope>,
+    /// Which request of a connection; without meaning for other scopes.
+    key: u32,
+}
+
+impl Lifecycle {
+    pub(crate) fn new(scope: Arc<dyn Scope>, key: u32) -> Lifecycle {
+        Lifecycle { scope, key }
+    }
+
+    /// The handle of the request, worker or shield that runs here. `None` outside of a service: on a task
+    /// that was spawned without it, or in a thread of one's own. Clone the handle into those.
+    #[must_use]
+    pub fn try_current() -> Option<Lifecycle> {
+        CURRENT.try_with(Clone::clone).ok()
+    }
+
+    /// The phase, now.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.scope.shared().phase()
+    }
+
+    /// The name of the service.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        self.scope.shared().name()
+    }
+
+    /// Resolves once the service is draining: at once if it already is. A WebSocket handler says its Close
+    /// 1001 then; a long poll answers with what it has; an event stream ends.
+    ///
+    /// Cancel safe.
+    pub async fn draining(&self) {
+        self.scope.shared().draining.cancelled().await;
+    }
+
+    /// Whether the drain has begun.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.scope.shared().draining.is_cancelled()
+    }
+
+    /// Resolves when the time of the caller is over: a request's at the drain deadline, a worker's or
+    /// shield's at the finish deadline. An async handler is dropped then anyway; this is for what it began
+    /// elsewhere, such as a blocking thread that can look at [`Lifecycle::is_cancelled`].
+    ///
+    /// Cancel safe.
+    pub async fn cancelled(&self) {
+        self.scope.over().cancelled().await;
+    }
+
+    /// Whether the time of the caller is over.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.scope.over().is_cancelled()
+    }
+
+    /// When the time of the caller will be over: known once the stop has begun.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let deadlines = self.scope.shared().deadlines()?;
+        Some(self.scope.deadline(&deadlines))
+    }
+
+    /// Runs a piece of work to its end, even when the caller is cancelled or its client hangs up: charge the
+    /// wallet, then record the item. It begins at once, on a task of its own, whether or not the returned
+    /// handle is awaited. The stop waits for it, and cancels it only at the finish deadline; then the report
+    /// names it with the line that called this.
+    ///
+    /// # Panics
+    /// Never by itself; a panic of the work is an [`ShieldError::Panicked`] of the handle.
+    #[track_caller]
+    pub fn shield<F>(&self, name: impl Into<Cow<'static, str>>, work: F) -> Shielded<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        shield::spawn(self.scope.shared(), name.into(), Location::caller(), work)
+    }
+
+    /// Says in a few words what the request is doing, for the report: the last note of a request is shown
+    /// where it is stuck. Without meaning outside of a request. Do not put secrets in it.
+    pub fn note(&self, text: impl Into<String>) {
+        self.scope.note(self.key, text.into());
+    }
+
+    #[cfg(feature = "axum")]
+    pub(crate) fn scope(&self) -> &dyn Scope {
+        &*self.scope
+    }
+
+    #[cfg(feature = "axum")]
+    pub(crate) fn key(&self) -> u32 {
+        self.key
+    }
+
+    /// Begins the stop of the service, for this reason. Does nothing if it has begun. A lame duck comes
+    /// first, as on SIGTERM.
+    pub fn stop(&self, reason: impl Into<String>) {
+        self.scope.shared().events().send(Message::Stop { reason: reason.into() });
+    }
+}
+
+impl fmt::Debug for Lifecycle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lifecycle")
+            .field("service", &self.service())
+            .field("phase", &self.phase())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,82 @@
+//! What tasks tell the supervisor thread. Sending never waits.
+
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc;
+use std::{fmt, io};
+
+/// Something that happened.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// The setup returned and its parts are in order.
+    Started,
+    /// The setup failed: why.
+    StartFailed(String),
+    /// A stop was begun from code: why.
+    Stop { reason: String },
+    /// A part failed and brings the service down.
+    Failed { part: String, message: String },
+    /// A part may have ended: look.
+    Check,
+}
+
+/// The sending half.
+pub(crate) struct Events {
+    sender: mpsc::Sender<Message>,
+    wake: UnixStream,
+}
+
+impl Events {
+    /// A sender and the inbox that it fills.
+    ///
+    /// # Errors
+    /// No descriptor is left for the pair that wakes the thread.
+    pub(crate) fn channel() -> io::Result<(Events, Inbox)> {
+        let (sender, receiver) = mpsc::channel();
+        let (wake, woken) = UnixStream::pair()?;
+        wake.set_nonblocking(true)?;
+        woken.set_nonblocking(true)?;
+        Ok((Events { sender, wake }, Inbox { receiver, woken }))
+    }
+
+    pub(crate) fn send(&self, message: Message) {
+        // Both fail only when the supervisor is gone (nobody is left to tell) or its pipe is full (it is
+        // about to wake).
+        let _ = self.sender.send(message);
+        let _ = (&self.wake).write(&[1]);
+    }
+
+    /// Asks the supervisor to look whether parts have ended.
+    pub(crate) fn check(&self) {
+        self.send(Message::Check);
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Events")
+    }
+}
+
+/// The receiving half: the supervisor waits on its descriptor.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    receiver: mpsc::Receiver<Message>,
+    woken: UnixStream,
+}
+
+impl Inbox {
+    /// What has come since the last call.
+    pub(crate) fn take(&self) -> Vec<Message> {
+        let mut buffer = [0; 64];
+        while matches!((&self.woken).read(&mut buffer), Ok(n) if n == buffer.len()) {}
+        self.receiver.try_iter().collect()
+    }
+}
+
+impl AsFd for Inbox {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.woken.as_fd()
+    }
+}

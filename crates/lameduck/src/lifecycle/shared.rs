@@ -1,0 +1,130 @@
+//! What every part of a service shares.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Events, Shields};
+use crate::budget::Deadlines;
+use crate::part::Registry;
+use crate::phase::Phase;
+use crate::report::Panics;
+
+/// What every part of a service shares. Written by the supervisor thread, read by everybody.
+pub(crate) struct Shared {
+    name: String,
+    phase: AtomicU8,
+    deadlines: OnceLock<Deadlines>,
+    /// Cancelled when the drain begins.
+    pub(crate) draining: CancellationToken,
+    /// Cancelled at the drain deadline, or when the drain is over.
+    pub(crate) drain_over: CancellationToken,
+    /// Cancelled at the finish deadline, or when the finish is over.
+    pub(crate) finish_over: CancellationToken,
+    /// Cancelled when the setup is to be dropped.
+    pub(crate) start_abandoned: CancellationToken,
+    events: Events,
+    runtime: Handle,
+    shields: Arc<Shields>,
+    panics: Mutex<Panics>,
+    registry: Arc<Registry>,
+    /// When each phase began.
+    entered: Mutex<Vec<(Phase, Instant)>>,
+}
+
+impl Shared {
+    pub(crate) fn new(name: String, events: Events, runtime: Handle) -> Shared {
+        Shared {
+            name,
+            phase: AtomicU8::new(Phase::Starting as u8),
+            deadlines: OnceLock::new(),
+            draining: CancellationToken::new(),
+            drain_over: CancellationToken::new(),
+            finish_over: CancellationToken::new(),
+            start_abandoned: CancellationToken::new(),
+            events,
+            runtime,
+            shields: Arc::new(Shields::new()),
+            panics: Mutex::new(Panics::default()),
+            registry: Arc::default(),
+            entered: Mutex::new(vec![(Phase::Starting, Instant::now())]),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        Phase::from_u8(self.phase.load(Ordering::Acquire))
+    }
+
+    /// Publishes the phase. Only the supervisor thread calls this.
+    pub(crate) fn publish(&self, phase: Phase, now: Instant, deadlines: Option<Deadlines>) {
+        self.entered.lock().unwrap_or_else(PoisonError::into_inner).push((phase, now));
+        if let Some(deadlines) = deadlines {
+            let _ = self.deadlines.set(deadlines);
+        }
+        self.phase.store(phase as u8, Ordering::Release);
+        // Each token belongs to the moment after which what it guards is over, so that a phase that was
+        // skipped does not leave anybody waiting.
+        if phase >= Phase::Draining {
+            self.draining.cancel();
+        }
+        if phase >= Phase::Finishing {
+            self.drain_over.cancel();
+        }
+        if phase >= Phase::Closing {
+            self.finish_over.cancel();
+        }
+    }
+
+    /// The parts of the service.
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// How long each phase took, in order; the last one until `now`.
+    pub(crate) fn phases(&self, now: Instant) -> Vec<(Phase, Duration)> {
+        let entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let ends = entered.iter().skip(1).map(|(_, at)| *at).chain([now]);
+        let spans = entered.iter().zip(ends);
+        spans.map(|((phase, at), end)| (*phase, end.saturating_duration_since(*at))).collect()
+    }
+
+    /// The deadlines, once the stop has begun.
+    pub(crate) fn deadlines(&self) -> Option<Deadlines> {
+        self.deadlines.get().copied()
+    }
+
+    pub(crate) fn events(&self) -> &Events {
+        &self.events
+    }
+
+    /// The runtime that the service runs on.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    pub(crate) fn shields(&self) -> &Arc<Shields> {
+        &self.shields
+    }
+
+    /// Takes note of a handler's panic, for the report.
+    pub(crate) fn note_panic(&self, text: String) {
+        self.panics.lock().unwrap_or_else(PoisonError::into_inner).add(text);
+    }
+
+    pub(crate) fn panics(&self) -> Panics {
+        self.panics.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("name", &self.name).field("phase", &self.phase()).finish()
+    }
+}

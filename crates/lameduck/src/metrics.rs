@@ -1,0 +1,96 @@
+//! The figures of a service in the text format of Prometheus, from a registry of the service's own.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::lifecycle::Shared;
+use crate::phase::Phase;
+use crate::report::Totals;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfPhase {
+    phase: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfState {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfOutcome {
+    outcome: &'static str,
+}
+
+/// The figures, now. They are counted where they arise, on each connection, and added up here: the request
+/// path knows nothing of metrics.
+pub(crate) fn render(shared: &Arc<Shared>) -> String {
+    let mut totals = Totals::default();
+    for entry in shared.registry().entries() {
+        entry.part.count(&mut totals);
+    }
+    let mut registry = Registry::with_prefix("lameduck");
+    phases(&mut registry, shared);
+
+    let in_flight = Gauge::<i64>::default();
+    in_flight.set(whole(totals.in_flight));
+    registry.register("requests_in_flight", "Requests in flight", in_flight);
+
+    let connections = Family::<OfState, Gauge>::default();
+    let open = totals.open;
+    for (state, count) in [
+        ("silent", open.silent),
+        ("head", open.head),
+        ("active", open.active),
+        ("idle", open.idle),
+        ("upgraded", open.upgraded),
+    ] {
+        connections.get_or_create(&OfState { state }).set(whole(count));
+    }
+    registry.register("connections", "Open connections by state", connections);
+
+    let requests = Family::<OfOutcome, Counter>::default();
+    let counts = totals.requests;
+    for (outcome, count) in [
+        ("completed", counts.completed),
+        ("answered_503", counts.answered_503),
+        ("interrupted", counts.interrupted),
+        ("cut", counts.cut),
+        ("gone", counts.gone),
+    ] {
+        requests.get_or_create(&OfOutcome { outcome }).inc_by(count);
+    }
+    registry.register("requests", "Requests by outcome", requests);
+
+    let mut text = String::new();
+    // Writing into a string does not fail.
+    let _ = encode(&mut text, &registry);
+    text
+}
+
+fn phases(registry: &mut Registry, shared: &Shared) {
+    let now = shared.phase();
+    let phase = Family::<OfPhase, Gauge>::default();
+    for each in Phase::ALL {
+        phase.get_or_create(&OfPhase { phase: each.name() }).set(i64::from(each == now));
+    }
+    registry.register("phase", "1 for the phase that the service is in", phase);
+
+    let lengths = Family::<OfPhase, Gauge<f64, AtomicU64>>::default();
+    for (each, took) in shared.phases(Instant::now()) {
+        lengths.get_or_create(&OfPhase { phase: each.name() }).set(took.as_secs_f64());
+    }
+    registry.register("phase_seconds", "Length of each phase, of the present one so far", lengths);
+}
+
+fn whole(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

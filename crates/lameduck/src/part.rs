@@ -1,0 +1,88 @@
+//! What the supervisor needs of each part of a service: of a source, a worker, a resource.
+//!
+//! The supervisor thread calls these methods. None of them may wait or need a runtime thread to make
+//! progress: that thread owns the deadlines, and every runtime thread may be blocked.
+
+mod declared;
+mod registry;
+
+use std::fmt;
+use std::panic::Location;
+use std::time::Instant;
+
+use serde::Serialize;
+
+pub use self::declared::Declared;
+pub(crate) use self::declared::sealed;
+pub(crate) use self::registry::{Entry, PartId, Registry};
+use crate::report::{PartReport, Stuck, Totals};
+
+/// Which of the three tiers a part belongs to. They stop in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Tier {
+    /// Lets new work in: drains.
+    Source,
+    /// Finishes work that others hand to it: finishes.
+    Worker,
+    /// Is used by the others: closes last.
+    Resource,
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Tier::Source => "source",
+            Tier::Worker => "worker",
+            Tier::Resource => "resource",
+        })
+    }
+}
+
+/// Who a part is.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) name: String,
+    pub(crate) tier: Tier,
+    /// The source line that declared it.
+    pub(crate) place: &'static Location<'static>,
+}
+
+/// One part of a service.
+pub(crate) trait Part: Send + Sync {
+    fn identity(&self) -> &Identity;
+
+    /// Begins its work. Called at most once, when the service becomes ready.
+    fn start(&self) {}
+
+    /// Begins to end: a source takes nothing new, a worker gets the end of its queue, a resource closes.
+    /// Called at most once.
+    fn stop(&self);
+
+    /// Whether it has ended. It may turn true at any time, and a part that ended tells the supervisor so
+    /// with [`crate::lifecycle::Events::check`].
+    fn is_done(&self) -> bool;
+
+    /// Its deadline has passed: names what still runs, and abandons or cuts it.
+    fn abandon(&self) -> Vec<Stuck>;
+
+    /// The last second of the lame duck has begun.
+    fn say_goodbye(&self) {}
+
+    /// Shortly after its deadline: answers for tasks that did not react.
+    fn answer_late(&self) {}
+
+    /// The last moment for answers has passed: shuts what is left.
+    fn sever(&self) {}
+
+    /// Sees to its own deadlines; says when it wants to be asked next.
+    fn tick(&self, _now: Instant) -> Option<Instant> {
+        None
+    }
+
+    /// Its line in the report.
+    fn report(&self) -> PartReport;
+
+    /// Adds its figures since the start.
+    fn count(&self, _totals: &mut Totals) {}
+}

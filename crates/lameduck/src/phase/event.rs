@@ -1,0 +1,60 @@
+//! What the machine is told.
+
+/// One thing that happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// The setup returned and everything it declared is in order.
+    Started,
+    /// The setup failed.
+    StartFailed,
+    /// One of the signals that stop a service arrived.
+    Signal(StopSignal),
+    /// SIGHUP arrived.
+    Hangup,
+    /// A stop was begun from code.
+    Stop,
+    /// A part failed and brings the service down.
+    Failed,
+    /// Nothing is left that the current phase waits for.
+    Empty,
+    /// The clock moved; nothing else.
+    Time,
+}
+
+/// A signal that stops a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StopSignal {
+    Terminate,
+    Interrupt,
+    Quit,
+}
+
+impl StopSignal {
+    /// The signal's number, which is the same on every Unix.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            StopSignal::Terminate => 15,
+            StopSignal::Interrupt => 2,
+            StopSignal::Quit => 3,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            StopSignal::Terminate => "SIGTERM",
+            StopSignal::Interrupt => "SIGINT",
+            StopSignal::Quit => "SIGQUIT",
+        }
+    }
+}
+
+/// What SIGHUP does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hangup {
+    /// It is logged and changes nothing.
+    Ignore,
+    /// It stops the service like SIGTERM.
+    Stop,
+    /// It runs the callback that the user chose.
+    Reload,
+}

@@ -1,0 +1,87 @@
+//! The report for people: the verdict first; on a clean stop a few lines.
+
+use std::fmt;
+
+use super::{PartState, Report};
+use crate::budget::Span;
+use crate::phase::Outcome;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (service, took, code) = (&self.service, Span(self.took), self.exit_code);
+        match self.outcome {
+            Outcome::Clean => {
+                write!(f, "{service} stopped clean in {took}: nothing lost (exit {code})")?;
+            }
+            Outcome::Failed => write!(f, "{service} failed and stopped in {took} (exit {code})")?,
+            Outcome::Forced => {
+                write!(f, "{service} was forced to stop after {took} (exit {code})")?;
+            }
+            Outcome::Signalled(_) => {
+                write!(
+                    f,
+                    "{service} was forced to exit by a second signal after {took} (exit {code})"
+                )?;
+            }
+        }
+        write!(f, "\n  cause: {}", self.cause)?;
+        for stuck in &self.stuck {
+            write!(f, "\n  stuck: {stuck}")?;
+        }
+        if self.stuck_unlisted > 0 {
+            write!(f, "\n  stuck: {} more", self.stuck_unlisted)?;
+        }
+        for part in &self.parts {
+            let said = part.detail.as_deref().unwrap_or("no message");
+            match part.state {
+                PartState::Failed => write!(f, "\n  {} `{}` failed: {said}", part.tier, part.name)?,
+                PartState::Panicked => {
+                    write!(f, "\n  {} `{}` panicked: {said}", part.tier, part.name)?;
+                }
+                PartState::Starting
+                | PartState::Running
+                | PartState::Finishing
+                | PartState::Done
+                | PartState::Abandoned => {}
+            }
+        }
+        for panic in &self.panics.first {
+            write!(f, "\n  panic: {panic}")?;
+        }
+        let listed = self.panics.first.len() as u64;
+        if self.panics.count > listed {
+            write!(f, "\n  panic: {} more", self.panics.count - listed)?;
+        }
+        let requests = self.requests;
+        write!(f, "\n  requests: {} completed", requests.completed)?;
+        for (count, what) in [
+            (requests.answered_503, "answered 503"),
+            (requests.interrupted, "interrupted, their outcome unknown to the client"),
+            (requests.cut, "cut"),
+            (requests.gone, "given up by the client"),
+        ] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        let connections = self.connections;
+        write!(f, "\n  connections: {} closed idle", connections.closed_idle)?;
+        for (count, what) in [
+            (connections.upgraded, "upgraded"),
+            (connections.passed_on, "passed on"),
+            (connections.cut, "cut"),
+        ] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        if !self.phases.is_empty() {
+            f.write_str("\n  phases:")?;
+            for (index, phase) in self.phases.iter().enumerate() {
+                let comma = if index == 0 { "" } else { "," };
+                write!(f, "{comma} {} {}", phase.phase, Span(phase.took))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! What the environment says, and the settings that follow from code and environment together.
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{Hangup, Service};
+use crate::Error;
+use crate::budget::{Budget, Span, span_of};
+use crate::phase::{self, Rules};
+use crate::report::Destination;
+
+/// Every variable that lameduck reads.
+const VARIABLES: [&str; 9] = [
+    "LAMEDUCK_ADMIN",
+    "LAMEDUCK_CLOSE",
+    "LAMEDUCK_DRAIN",
+    "LAMEDUCK_FINISH",
+    "LAMEDUCK_GRACE",
+    "LAMEDUCK_IDLE_GRACE",
+    "LAMEDUCK_LAME_DUCK",
+    "LAMEDUCK_PRESTOP",
+    "LAMEDUCK_REPORT",
+];
+
+/// What follows from code and environment together.
+pub(super) struct Settings {
+    pub(super) rules: Rules,
+    #[cfg_attr(not(feature = "admin"), expect(dead_code, reason = "nobody asks"))]
+    pub(super) admin: Option<String>,
+    /// What the log should say at the start.
+    pub(super) remarks: Vec<String>,
+}
+
+/// Where the report goes: known before anything else, since a bad setting is reported too.
+pub(super) fn destination(service: &Service, stderr: bool) -> Destination {
+    let file = std::env::var_os("LAMEDUCK_REPORT").filter(|path| !path.is_empty());
+    Destination { stderr, file: file.map(PathBuf::from), callback: service.on_report.clone() }
+}
+
+/// Reads the environment.
+///
+/// # Errors
+/// A variable that cannot be read, or a budget that does not fit.
+pub(super) fn settings(service: &Service) -> Result<Settings, Error> {
+    let variable = |name: &str| std::env::var_os(name);
+    let budget: Budget = service.budget.overridden(variable)?;
+    let grace = span_of("LAMEDUCK_GRACE", variable)?.or(service.grace);
+    let pre_stop = span_of("LAMEDUCK_PRESTOP", variable)?.unwrap_or(Duration::ZERO);
+    budget.check(grace, pre_stop)?;
+    let mut remarks = Vec::new();
+    if grace.is_none() {
+        remarks.push(format!(
+            "give this process at least {} s to stop (Docker's default is 10)",
+            budget.needed_seconds(pre_stop)
+        ));
+    }
+    if budget.total() > Duration::from_secs(3600) {
+        remarks.push(format!("a stop may take up to {}", Span(budget.total())));
+    }
+    remarks.extend(unknown(std::env::vars_os().map(|(name, _)| name)));
+    let hangup = match &service.hangup {
+        Hangup::Stop => phase::Hangup::Stop,
+        Hangup::Reload(_) => phase::Hangup::Reload,
+        Hangup::Default if std::io::stdin().is_terminal() => phase::Hangup::Stop,
+        Hangup::Default => phase::Hangup::Ignore,
+    };
+    let rules = Rules {
+        budget,
+        start: service.start,
+        hangup,
+        repeated_term_forces: service.repeated_term_forces,
+    };
+    let admin = match variable("LAMEDUCK_ADMIN") {
+        Some(address) => Some(address.into_string().map_err(|address| {
+            Error::msg(format!(
+                "LAMEDUCK_ADMIN is {address:?}, which is no address; write it like LAMEDUCK_ADMIN=127.0.0.1:9090"
+            ))
+        })?),
+        None => service.admin.clone(),
+    };
+    Ok(Settings { rules, admin: admin.filter(|address| !address.is_empty()), remarks })
+}
+
+/// A remark for each variable that looks like one of ours and is none: a slip of the pen would otherwise be
+/// in silence what the default is.
+fn unknown(names: impl Iterator<Item = OsString>) -> Vec<String> {
+    let mut unknown: Vec<String> = names
+        .filter_map(|name| name.into_string().ok())
+        .filter(|name| name.starts_with("LAMEDUCK_") && !VARIABLES.contains(&name.as_str()))
+        .collect();
+    unknown.sort();
+    unknown
+        .into_iter()
+        .map(|name| {
+            format!("{name} is not a variable of lameduck; there are {}", VARIABLES.join(", "))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_with_a_slip_of_the_pen_is_remarked_on() {
+        let names = ["LAMEDUCK_DRIAN", "LAMEDUCK_DRAIN", "PATH"].map(OsString::from);
+        let remarks = unknown(names.into_iter());
+        assert_eq!(remarks.len(), 1);
+        assert!(remarks[0].starts_with("LAMEDUCK_DRIAN is not"), "{remarks:?}");
+    }
+}

@@ -1,0 +1,242 @@
+//! Running a service: `run` in a process of its own, `serve` in somebody else's.
+
+use std::panic::{AssertUnwindSafe, Location};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use super::environment::{self, Settings};
+use super::{Hangup, Service, Setup};
+use crate::Error;
+use crate::lifecycle::{Events, Inbox, Message, Shared, StopHandle};
+use crate::phase::Outcome;
+use crate::report::{Cause, Report, write_bounded};
+use crate::supervisor::{Brief, Exit, Journal, Signals, Supervisor};
+
+/// How long the report of a start that failed at once may take to be written.
+const REPORT: Duration = Duration::from_millis(100);
+
+impl Service {
+    /// Runs the service until it has stopped, and says how: `fn main() -> ExitCode { Service::new(..).run(..) }`.
+    ///
+    /// It takes the signals from its first statement on, owns the tokio runtime (as many threads as
+    /// `TOKIO_WORKER_THREADS` or the machine says) and leaves it behind at the end. Only `run` installs signal
+    /// handlers and may end the process: it does so itself where something was left behind, and in any case
+    /// within the budget + 200 ms.
+    ///
+    /// The setup opens what the service needs, in order, and declares its parts. A failure, a signal or its
+    /// deadline ends the start: what was declared so far is closed.
+    #[track_caller]
+    pub fn run<F>(self, setup: F) -> ExitCode
+    where
+        F: AsyncFnOnce(&mut Setup) -> Result<(), Error>,
+    {
+        let place = Location::caller();
+        let signals = Signals::install();
+        match self.run_with(signals, place, setup) {
+            Ok(report) => ExitCode::from(report.exit_code),
+            Err(code) => code,
+        }
+    }
+
+    fn run_with<F>(
+        self,
+        signals: std::io::Result<Signals>,
+        place: &'static Location<'static>,
+        setup: F,
+    ) -> Result<Report, ExitCode>
+    where
+        F: AsyncFnOnce(&mut Setup) -> Result<(), Error>,
+    {
+        let failed = |error: Error| {
+            let report = self.failed_start(&error);
+            write_bounded(&report, &environment::destination(&self, true), REPORT);
+            ExitCode::from(report.exit_code)
+        };
+        let machine = |what: &str, error: std::io::Error| {
+            failed(Error::msg(format!("cannot {what}: {error}; raise the limits of this process")))
+        };
+        let signals = signals.map_err(|error| machine("take signals", error))?;
+        let settings = environment::settings(&self).map_err(failed)?;
+        let (events, inbox) =
+            Events::channel().map_err(|error| machine("open a descriptor", error))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_name(format!("{}-worker", self.name))
+            .build()
+            .map_err(|error| machine("start the runtime", error))?;
+        let shared = self.shared(events, runtime.handle().clone());
+        #[cfg(feature = "admin")]
+        if let Some(address) = &settings.admin {
+            let _inside = runtime.enter();
+            crate::admin::start(address, &shared).map_err(failed)?;
+        }
+        let brief = self.brief(&settings, &shared, inbox, Some(signals), Exit::Process, place);
+        let supervisor = Supervisor::start(brief, self.journal(&settings), |_| {})
+            .map_err(|error| machine("start a thread", error))?;
+        runtime.block_on(set_up(&settings, &shared, place, setup));
+        let report = supervisor.wait();
+        runtime.shutdown_background();
+        report.ok_or(ExitCode::FAILURE)
+    }
+
+    /// Runs the service on the runtime of the caller, until it has stopped, and returns the report. It installs
+    /// no signal handlers and never ends the process: `stop` begins the stop.
+    ///
+    /// Dropping the future begins the stop too; it then goes on without anybody who waits for it.
+    #[track_caller]
+    pub fn serve<F>(self, stop: &StopHandle, setup: F) -> impl Future<Output = Report>
+    where
+        F: AsyncFnOnce(&mut Setup) -> Result<(), Error>,
+    {
+        let place = Location::caller();
+        let stop = stop.clone();
+        async move { self.serve_with(&stop, place, setup).await }
+    }
+
+    async fn serve_with<F>(
+        self,
+        stop: &StopHandle,
+        place: &'static Location<'static>,
+        setup: F,
+    ) -> Report
+    where
+        F: AsyncFnOnce(&mut Setup) -> Result<(), Error>,
+    {
+        let settings = match environment::settings(&self) {
+            Ok(settings) => settings,
+            Err(error) => return self.failed_start(&error),
+        };
+        let (events, inbox) = match Events::channel() {
+            Ok(channel) => channel,
+            Err(error) => return self.failed_start(&error.into()),
+        };
+        let shared = self.shared(events, Handle::current());
+        #[cfg(feature = "admin")]
+        let _admin = match &settings.admin {
+            Some(address) => match crate::admin::start(address, &shared) {
+                Ok(admin) => Some(admin),
+                Err(error) => return self.failed_start(&error),
+            },
+            None => None,
+        };
+        let (sender, ended) = oneshot::channel();
+        let brief = self.brief(&settings, &shared, inbox, None, Exit::Return, place);
+        let told = move |report: &Report| drop(sender.send(report.clone()));
+        if let Err(error) = Supervisor::start(brief, self.journal(&settings), told) {
+            return self.failed_start(&error.into());
+        }
+        /// Begins the stop when the future is dropped, and lets the handle go.
+        struct Attached<'a>(&'a StopHandle);
+        impl Drop for Attached<'_> {
+            fn drop(&mut self) {
+                self.0.stop("the future of `serve` was dropped");
+                self.0.detach();
+            }
+        }
+        stop.attach(&shared);
+        let attached = Attached(stop);
+        set_up(&settings, &shared, place, setup).await;
+        let report = ended.await;
+        attached.0.detach();
+        std::mem::forget(attached);
+        report.unwrap_or_else(|_| self.failed_start(&Error::msg("the supervisor thread is gone")))
+    }
+
+    fn shared(&self, events: Events, runtime: Handle) -> Arc<Shared> {
+        Arc::new(Shared::new(self.name.clone(), events, runtime))
+    }
+
+    fn journal(&self, settings: &Settings) -> Journal {
+        let journal = Journal::start(&self.name);
+        for remark in &settings.remarks {
+            journal.warn(remark.clone());
+        }
+        journal
+    }
+
+    fn brief(
+        &self,
+        settings: &Settings,
+        shared: &Arc<Shared>,
+        inbox: Inbox,
+        signals: Option<Signals>,
+        exit: Exit,
+        setup_place: &'static Location<'static>,
+    ) -> Brief {
+        Brief {
+            rules: settings.rules,
+            shared: Arc::clone(shared),
+            inbox,
+            signals,
+            reload: match &self.hangup {
+                Hangup::Reload(reload) => Some(Arc::clone(reload)),
+                Hangup::Default | Hangup::Stop => None,
+            },
+            version: self.version.clone(),
+            destination: environment::destination(self, exit == Exit::Process),
+            exit,
+            setup_place,
+        }
+    }
+
+    /// The report of a start that did not come to anything.
+    fn failed_start(&self, error: &Error) -> Report {
+        Report {
+            service: self.name.clone(),
+            version: self.version.clone(),
+            pid: std::process::id(),
+            outcome: Outcome::Failed,
+            exit_code: Outcome::Failed.code(),
+            cause: Cause::Start { message: error.to_string() },
+            began: jiff::Timestamp::now().to_string(),
+            took: Duration::ZERO,
+            phases: Vec::new(),
+            requests: crate::RequestCounts::default(),
+            connections: crate::ConnectionCounts::default(),
+            parts: Vec::new(),
+            panics: crate::Panics::default(),
+            stuck: Vec::new(),
+            stuck_unlisted: 0,
+        }
+    }
+}
+
+/// Runs the setup and tells the supervisor how it went. Ends early when the start is abandoned.
+async fn set_up<F>(
+    settings: &Settings,
+    shared: &Arc<Shared>,
+    place: &'static Location<'static>,
+    setup: F,
+) where
+    F: AsyncFnOnce(&mut Setup) -> Result<(), Error>,
+{
+    #[cfg(not(feature = "http1"))]
+    let _ = settings;
+    let work = async {
+        let mut declared = Setup::new(
+            shared,
+            #[cfg(feature = "http1")]
+            settings.rules.budget,
+            place,
+        );
+        setup(&mut declared).await.and_then(|()| declared.result())
+    };
+    let message = tokio::select! {
+        biased;
+        () = shared.start_abandoned.cancelled() => return,
+        done = AssertUnwindSafe(work).catch_unwind() => match done {
+            Ok(Ok(())) => Message::Started,
+            Ok(Err(error)) => Message::StartFailed(error.to_string()),
+            Err(panic) => {
+                let message = crate::panic::message(&*panic);
+                Message::StartFailed(format!("the setup ({place}) panicked: {message}"))
+            }
+        },
+    };
+    shared.events().send(message);
+}

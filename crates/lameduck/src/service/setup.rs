@@ -1,0 +1,100 @@
+//! What a setup declares the parts of a service with.
+
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::Error;
+#[cfg(feature = "http1")]
+use crate::budget::Budget;
+use crate::lifecycle::{Lifecycle, ServiceScope, Shared};
+use crate::part::PartId;
+use crate::resource::{Close, Resource, ResourcePart};
+use crate::task::{self, Outcome as TaskOutcome, Queue, ShieldsPart, Worker, WorkerPart};
+
+/// What a setup declares the parts of a service with. What its methods return are owned handles, so that one
+/// can be moved into what uses it.
+///
+/// Declaring begins nothing but listening: workers and servers start once the setup has returned `Ok`, each
+/// after what it uses. A declaration that fails (an address in use) fails the start when the setup returns.
+#[derive(Debug)]
+pub struct Setup {
+    pub(super) shared: Arc<Shared>,
+    #[cfg(feature = "http1")]
+    pub(super) budget: Budget,
+    /// The first thing that went wrong in a declaration.
+    pub(super) failed: Option<Error>,
+    shields: PartId,
+}
+
+impl Setup {
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        #[cfg(feature = "http1")] budget: Budget,
+        place: &'static Location<'static>,
+    ) -> Setup {
+        let shields = shared.registry().add(Arc::new(ShieldsPart::new(shared, place)));
+        Setup {
+            shared: Arc::clone(shared),
+            #[cfg(feature = "http1")]
+            budget,
+            failed: None,
+            shields,
+        }
+    }
+
+    /// The handle to the service as a whole: for what is neither a request nor a worker.
+    #[must_use]
+    pub fn lifecycle(&self) -> Lifecycle {
+        Lifecycle::new(Arc::new(ServiceScope(Arc::clone(&self.shared))), 0)
+    }
+
+    /// Declares a worker: a task that finishes work which others hand to it. `work` gets the queue, the caller
+    /// the handle that sends into it; `capacity` is how many items may wait (at least 1).
+    ///
+    /// In the stop the queue is closed once every source and shield is done; the worker then works off what is
+    /// left, gets `None`, and returns. A worker that returns an error or panics brings the service down.
+    #[track_caller]
+    pub fn worker<T, F, W>(&mut self, name: &str, capacity: usize, work: W) -> Worker<T>
+    where
+        T: Send + 'static,
+        W: FnOnce(Queue<T>) -> F,
+        F: Future<Output: TaskOutcome> + Send + 'static,
+    {
+        let ending = CancellationToken::new();
+        let (handle, queue) = task::channel(capacity, ending.clone());
+        let part = WorkerPart::new(name, Location::caller(), &self.shared, ending, work(queue));
+        let id = self.shared.registry().add(Arc::new(part));
+        // A shield may still hand work to any worker.
+        self.shields.uses(&id);
+        handle(id)
+    }
+
+    /// Declares a resource: something that the others use, and that closes when none of its users is left.
+    #[track_caller]
+    pub fn resource<R: Close>(&mut self, name: &str, resource: R) -> Resource<R> {
+        self.resource_with(name, resource, Close::close)
+    }
+
+    /// Declares a resource that `close` closes.
+    #[track_caller]
+    pub fn resource_with<R, C, F>(&mut self, name: &str, resource: R, close: C) -> Resource<R>
+    where
+        R: Clone + Send + Sync + 'static,
+        C: FnOnce(R) -> F + Send + 'static,
+        F: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        let value = resource.clone();
+        let part = ResourcePart::new(name, Location::caller(), &self.shared, || close(value));
+        let part = Arc::new(part);
+        let id = self.shared.registry().add(Arc::clone(&part) as _);
+        Resource::new(resource, id, part)
+    }
+
+    /// What went wrong in a declaration.
+    pub(super) fn result(&mut self) -> Result<(), Error> {
+        self.failed.take().map_or(Ok(()), Err)
+    }
+}

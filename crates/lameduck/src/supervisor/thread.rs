@@ -1,0 +1,452 @@
+//! The thread itself: waits for signals, messages and deadlines, asks the machine, and does what it says.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::engine::{Engine, order_of};
+use super::{Exit, Journal, Signals, end_process};
+use crate::budget::{EXIT, Span};
+use crate::lifecycle::{Inbox, Message, Shared};
+use crate::part::Tier;
+use crate::phase::{Action, Event, Machine, Outcome, Phase, Rules};
+use crate::report::{
+    Cause, Destination, PhaseTime, Report, Stuck, StuckKind, Totals, write_bounded,
+};
+
+/// How long the report may take to be written.
+const REPORT: Duration = Duration::from_millis(100);
+/// How long the log may take to catch up before the report.
+const LOG: Duration = Duration::from_millis(20);
+/// How often parts are asked to see to their own deadlines when none of them knows better.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Called on SIGHUP, where the user chose so.
+pub(crate) type Reload = Arc<dyn Fn() + Send + Sync>;
+
+/// What the thread is given.
+pub(crate) struct Brief {
+    pub(crate) rules: Rules,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) inbox: Inbox,
+    pub(crate) signals: Option<Signals>,
+    pub(crate) reload: Option<Reload>,
+    pub(crate) version: Option<String>,
+    pub(crate) destination: Destination,
+    pub(crate) exit: Exit,
+    pub(crate) setup_place: &'static std::panic::Location<'static>,
+}
+
+/// What the thread says when everything is over.
+pub(crate) struct Ended {
+    pub(crate) report: Report,
+    /// Dropped by whoever takes the report, to say that it was taken.
+    _taken: SyncSender<()>,
+}
+
+/// The running thread.
+pub(crate) struct Supervisor {
+    ended: Receiver<Ended>,
+}
+
+impl Supervisor {
+    /// Starts the thread; the clock of the start runs from here. `ended` is called with the report.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub(crate) fn start(
+        brief: Brief,
+        journal: Journal,
+        ended: impl FnOnce(&Report) + Send + 'static,
+    ) -> std::io::Result<Supervisor> {
+        let (sender, receiver) = mpsc::channel();
+        std::thread::Builder::new().name("lameduck".to_owned()).spawn(move || {
+            let mut desk = Desk::new(brief, journal);
+            desk.work();
+            desk.end(ended, &sender);
+        })?;
+        Ok(Supervisor { ended: receiver })
+    }
+
+    /// Waits for the end. `None` if the thread is gone, which would be a bug of ours.
+    pub(crate) fn wait(self) -> Option<Report> {
+        self.ended.recv().ok().map(|ended| ended.report)
+    }
+}
+
+/// Everything the thread works with.
+struct Desk {
+    brief: Brief,
+    journal: Journal,
+    machine: Machine,
+    engine: Option<Engine>,
+    cause: Option<Cause>,
+    began: Option<jiff::Timestamp>,
+    at_begin: Totals,
+    stuck: Vec<Stuck>,
+    started: Instant,
+    setup_returned: bool,
+}
+
+impl Desk {
+    fn new(brief: Brief, journal: Journal) -> Desk {
+        let now = Instant::now();
+        Desk {
+            machine: Machine::new(brief.rules, now),
+            brief,
+            journal,
+            engine: None,
+            cause: None,
+            began: None,
+            at_begin: Totals::default(),
+            stuck: Vec::new(),
+            started: now,
+            setup_returned: false,
+        }
+    }
+
+    /// Works until the service has stopped.
+    fn work(&mut self) {
+        let mut tick_at = Some(self.started + TICK);
+        loop {
+            let now = Instant::now();
+            let before = self.machine.phase();
+            self.step(Event::Time, now);
+            self.advance();
+            if self.machine.phase() != before {
+                // A part that was just told to stop knows deadlines that it did not know before.
+                tick_at = None;
+            }
+            if tick_at.is_none_or(|at| at <= now) {
+                let wanted = self.engine.as_ref().and_then(|engine| engine.tick(now));
+                tick_at = Some(wanted.unwrap_or(now + TICK).min(now + TICK));
+            }
+            if self.machine.phase() == Phase::Stopped {
+                return;
+            }
+            let next = [self.machine.wake_at(), tick_at].into_iter().flatten().min();
+            self.wait(next);
+            let before = self.machine.phase();
+            let signals = self.brief.signals.as_mut().map(Signals::take).unwrap_or_default();
+            for event in signals {
+                if let Event::Signal(signal) = event {
+                    self.because(Cause::Signal { name: signal.name().to_owned() });
+                }
+                if event == Event::Hangup && self.brief.rules.hangup == crate::phase::Hangup::Stop {
+                    self.because(Cause::Signal { name: "SIGHUP".to_owned() });
+                }
+                self.step(event, Instant::now());
+            }
+            for message in self.brief.inbox.take() {
+                self.message(message);
+            }
+            self.advance();
+            if self.machine.phase() != before {
+                tick_at = None;
+            }
+        }
+    }
+
+    /// Waits for a signal, a message or the instant.
+    fn wait(&self, until: Option<Instant>) {
+        let timeout = until.map(|at| at.saturating_duration_since(Instant::now()));
+        let timeout = timeout.and_then(|time| Timespec::try_from(time).ok());
+        let mut fds = vec![PollFd::from_borrowed_fd(self.brief.inbox.as_fd(), PollFlags::IN)];
+        if let Some(signals) = &self.brief.signals {
+            fds.push(PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN));
+        }
+        // EINTR is a signal: it is taken on return. Nothing else can go wrong with two valid descriptors.
+        let _ = poll(&mut fds, timeout.as_ref());
+    }
+
+    fn message(&mut self, message: Message) {
+        let now = Instant::now();
+        match message {
+            Message::Check => {}
+            Message::Started => {
+                self.setup_returned = true;
+                if self.machine.phase() == Phase::Starting {
+                    let entries = self.brief.shared.registry().entries();
+                    match order_of(self.brief.shared.registry(), &entries) {
+                        Ok(order) => {
+                            self.engine = Some(Engine::new(entries, order));
+                            self.step(Event::Started, now);
+                        }
+                        Err(error) => {
+                            self.because(Cause::Start { message: error.to_string() });
+                            self.step(Event::StartFailed, now);
+                        }
+                    }
+                }
+            }
+            Message::StartFailed(message) => {
+                self.setup_returned = true;
+                self.because(Cause::Start { message });
+                self.step(Event::StartFailed, now);
+            }
+            Message::Stop { reason } => {
+                self.because(Cause::Code { reason });
+                self.step(Event::Stop, now);
+            }
+            Message::Failed { part, message } => {
+                self.journal.error(format!("`{part}` failed: {message}"));
+                self.because(Cause::Failure { part, message });
+                self.step(Event::Failed, now);
+            }
+        }
+    }
+
+    /// Keeps the first cause: the later ones met a stop that was under way.
+    fn because(&mut self, cause: Cause) {
+        if self.machine.deadlines().is_none() && self.cause.is_none() {
+            self.cause = Some(cause);
+        }
+    }
+
+    fn step(&mut self, event: Event, now: Instant) {
+        let actions = self.machine.step(event, now);
+        for action in actions {
+            self.act(action, now);
+        }
+    }
+
+    /// Tells the parts of the current tier what they can be told, and moves on while nothing is left.
+    fn advance(&mut self) {
+        loop {
+            let tier = match self.machine.phase() {
+                Phase::Starting | Phase::Ready | Phase::LameDuck | Phase::Stopped => return,
+                Phase::Draining => Tier::Source,
+                Phase::Finishing => Tier::Worker,
+                Phase::Closing => Tier::Resource,
+            };
+            let empty = self.engine.as_mut().is_none_or(|engine| engine.advance(tier));
+            if !empty {
+                return;
+            }
+            self.step(Event::Empty, Instant::now());
+        }
+    }
+
+    fn act(&mut self, action: Action, now: Instant) {
+        match action {
+            Action::Enter(phase) => self.enter(phase, now),
+            Action::AbandonStart => {
+                if self.cause.is_none() {
+                    let limit = Span(self.brief.rules.start);
+                    let message = format!(
+                        "the setup ({}) did not return within {limit}",
+                        self.brief.setup_place
+                    );
+                    self.cause = Some(Cause::Start { message });
+                }
+                if !self.setup_returned {
+                    self.brief.shared.start_abandoned.cancel();
+                }
+                self.engine = Some(Engine::of_abandoned_start(self.brief.shared.registry()));
+            }
+            Action::SayGoodbye => self.each(|part| part.say_goodbye()),
+            Action::CutSources => {
+                self.brief.shared.drain_over.cancel();
+                self.abandon(Tier::Source);
+            }
+            Action::AnswerLate => self.each(|part| part.answer_late()),
+            Action::Sever => {
+                self.each(|part| part.sever());
+                self.leave_behind(Tier::Source);
+            }
+            Action::AbandonWorkers => {
+                self.abandon(Tier::Worker);
+                self.leave_behind(Tier::Worker);
+            }
+            Action::AbandonResources => {
+                self.abandon(Tier::Resource);
+                self.leave_behind(Tier::Resource);
+            }
+            Action::ForceExit(signal) => {
+                self.journal.warn(format!("{} again: exit at once", signal.name()));
+                self.machine_over();
+            }
+            Action::NoteSignal(signal) => self.journal.info(format!(
+                "{} received; already stopping ({})",
+                signal.name(),
+                self.machine.phase()
+            )),
+            Action::NoteHangup => self.journal.info(
+                "SIGHUP received and ignored; choose what it does with `on_hangup` of the service",
+            ),
+            Action::Reload => {
+                self.journal.info("SIGHUP received: reloading");
+                if let Some(reload) = self.brief.reload.clone() {
+                    // On a thread of its own: a callback that blocks must not hold up the supervisor.
+                    drop(
+                        std::thread::Builder::new()
+                            .name("lameduck-reload".to_owned())
+                            .spawn(move || reload()),
+                    );
+                }
+            }
+        }
+    }
+
+    fn enter(&mut self, phase: Phase, now: Instant) {
+        if self.began.is_none() && phase > Phase::Ready {
+            self.began = Some(jiff::Timestamp::now());
+            self.at_begin = self.engine.as_ref().map(Engine::totals).unwrap_or_default();
+            let cause = self.cause.as_ref().map(ToString::to_string).unwrap_or_default();
+            self.journal.info(format!("{cause}: stopping"));
+        }
+        self.brief.shared.publish(phase, now, self.machine.deadlines());
+        match phase {
+            Phase::Starting | Phase::Finishing | Phase::Closing | Phase::Stopped => {}
+            Phase::Ready => {
+                if let Some(engine) = &self.engine {
+                    engine.start();
+                }
+                self.journal.info(format!("ready after {}", Span(now - self.started)));
+                return;
+            }
+            Phase::LameDuck => {
+                let left = self.machine.deadlines().map(|d| d.lame_duck - d.begun);
+                self.journal.info(format!(
+                    "lame duck for {}: still serving, /readyz says 503",
+                    Span(left.unwrap_or_default())
+                ));
+                return;
+            }
+            Phase::Draining => {}
+        }
+        self.journal.info(format!("{phase}"));
+    }
+
+    fn each(&self, f: impl FnMut(&dyn crate::part::Part)) {
+        if let Some(engine) = &self.engine {
+            engine.each(f);
+        }
+    }
+
+    fn abandon(&mut self, tier: Tier) {
+        let Some(engine) = &mut self.engine else { return };
+        let stuck = engine.abandon(tier);
+        for one in stuck.iter().take(20) {
+            self.journal.warn(format!("deadline: {one}"));
+        }
+        self.stuck.extend(stuck);
+    }
+
+    fn leave_behind(&mut self, tier: Tier) {
+        if let Some(engine) = &mut self.engine {
+            engine.leave_behind(tier);
+        }
+    }
+
+    /// What the report says about the setup that never came back.
+    fn stuck_setup(&self) -> Option<Stuck> {
+        let signalled = matches!(self.cause, Some(Cause::Signal { .. } | Cause::Code { .. }));
+        (!self.setup_returned && !signalled).then(|| Stuck {
+            kind: StuckKind::Setup,
+            name: "setup".to_owned(),
+            place: self.brief.setup_place.to_string(),
+            age: self.started.elapsed(),
+            doing: "has not returned".to_owned(),
+        })
+    }
+
+    fn report(&mut self, now: Instant) -> Report {
+        let parts = self.engine.as_ref().map(Engine::reports).unwrap_or_default();
+        let totals = self.engine.as_ref().map(Engine::totals).unwrap_or_default();
+        let failed = |part: &crate::report::PartReport| {
+            matches!(
+                part.state,
+                crate::report::PartState::Failed | crate::report::PartState::Panicked
+            )
+        };
+        if parts.iter().any(failed) {
+            self.machine.note_failure();
+        }
+        let (requests, connections) = totals.since(&self.at_begin);
+        let mut stuck = std::mem::take(&mut self.stuck);
+        stuck.extend(self.stuck_setup());
+        let stuck_unlisted = stuck.len().saturating_sub(Report::STUCK_LISTED);
+        stuck.truncate(Report::STUCK_LISTED);
+        let outcome = self.machine.outcome();
+        let began = self.machine.deadlines().map_or(now, |deadlines| deadlines.begun);
+        Report {
+            service: self.brief.shared.name().to_owned(),
+            version: self.brief.version.clone(),
+            pid: std::process::id(),
+            outcome,
+            exit_code: outcome.code(),
+            cause: self.cause.clone().unwrap_or(Cause::Code { reason: "no cause".to_owned() }),
+            began: self.began.unwrap_or_else(jiff::Timestamp::now).to_string(),
+            took: now.saturating_duration_since(began),
+            phases: self.phases(now),
+            requests,
+            connections,
+            parts,
+            panics: self.brief.shared.panics(),
+            stuck,
+            stuck_unlisted,
+        }
+    }
+
+    /// The length of each phase of the stop.
+    fn phases(&self, now: Instant) -> Vec<PhaseTime> {
+        let phases = self.brief.shared.phases(now).into_iter();
+        phases
+            .filter(|(phase, _)| *phase > Phase::Ready && *phase < Phase::Stopped)
+            .map(|(phase, took)| PhaseTime { phase, took })
+            .collect()
+    }
+
+    /// A second signal: report what stands and end.
+    fn machine_over(&mut self) {
+        if self.brief.exit == Exit::Return {
+            return;
+        }
+        let report = self.report(Instant::now());
+        self.journal.flush(LOG);
+        write_bounded(&report, &self.brief.destination, REPORT);
+        end_process(report.exit_code);
+    }
+
+    /// Writes the report, hands it over, and sees to it that the process ends.
+    fn end(mut self, ended: impl FnOnce(&Report), sender: &mpsc::Sender<Ended>) {
+        let now = Instant::now();
+        let hard = self.machine.deadlines().map_or(now, |deadlines| deadlines.close) + EXIT;
+        let report = self.report(now);
+        self.journal.flush(LOG);
+        write_bounded(&report, &self.brief.destination, REPORT);
+        self.brief.shared.registry().clear();
+        let code = report.exit_code;
+        if self.brief.exit == Exit::Return {
+            ended(&report);
+            return;
+        }
+        if report.outcome == Outcome::Forced {
+            // Something is still running that could disturb an orderly exit.
+            end_process(code);
+        }
+        let (taken, was_taken) = mpsc::sync_channel(0);
+        let _ = sender.send(Ended { report, _taken: taken });
+        // A setup that blocks its thread keeps `run` from returning.
+        let received = was_taken.recv_timeout(Duration::from_millis(50));
+        if received == Err(mpsc::RecvTimeoutError::Timeout) {
+            end_process(code);
+        }
+        // `run` has returned; `main` may do a little more, but not for ever.
+        let left = hard.max(Instant::now() + EXIT).saturating_duration_since(Instant::now());
+        let _ = self.brief.inbox_wait(left);
+        end_process(code);
+    }
+}
+
+impl Brief {
+    /// Sleeps.
+    fn inbox_wait(&self, time: Duration) -> rustix::io::Result<usize> {
+        let timeout = Timespec::try_from(time).ok();
+        poll(&mut [], timeout.as_ref())
+    }
+}

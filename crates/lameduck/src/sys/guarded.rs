@@ -1,0 +1,94 @@
+//! A stream whose descriptor others may borrow for a moment, but never after it was closed.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+/// Streams that keep one descriptor from their making until their drop.
+pub(crate) trait Owning: AsRawFd + AsyncRead + AsyncWrite + Unpin {}
+impl Owning for TcpStream {}
+impl Owning for UnixStream {}
+
+/// The far end of a [`Guarded`] stream: borrows its descriptor while it is open.
+#[derive(Debug, Default)]
+pub(crate) struct Remote {
+    fd: Mutex<Option<RawFd>>,
+}
+
+impl Remote {
+    /// Calls `f` with the descriptor, or returns `None` if the stream is gone. The stream cannot be closed
+    /// while `f` runs, so `f` must not wait.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(BorrowedFd<'_>) -> R) -> Option<R> {
+        let fd = self.fd.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: the descriptor is open: `Guarded` put it here from a stream that it owns, and takes it
+        // away under this lock, which is held until `f` returns, before it lets that stream go.
+        fd.map(|fd| f(unsafe { BorrowedFd::borrow_raw(fd) }))
+    }
+}
+
+/// A stream that revokes its [`Remote`] before it closes.
+#[derive(Debug)]
+pub(crate) struct Guarded<T: Owning> {
+    stream: T,
+    remote: Arc<Remote>,
+}
+
+impl<T: Owning> Guarded<T> {
+    /// Guards a stream. Its remote is valid until the guard drops.
+    pub(crate) fn new(stream: T, remote: Arc<Remote>) -> Guarded<T> {
+        *remote.fd.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream.as_raw_fd());
+        Guarded { stream, remote }
+    }
+}
+
+impl<T: Owning> Drop for Guarded<T> {
+    fn drop(&mut self) {
+        // Before the field `stream` drops and closes the descriptor.
+        *self.remote.fd.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl<T: Owning> AsyncRead for Guarded<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl<T: Owning> AsyncWrite for Guarded<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,56 @@
+//! The shields as a part of the service: the stop waits for them before workers get the end of their queues,
+//! since a shield may still hand work to a worker.
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use crate::lifecycle::Shared;
+use crate::part::{Identity, Part, Tier};
+use crate::report::{PartReport, PartState, Stuck};
+
+/// The shields of a service.
+pub(crate) struct ShieldsPart {
+    identity: Identity,
+    shared: Arc<Shared>,
+}
+
+impl ShieldsPart {
+    /// The name under which they appear in the report; no other part may have it.
+    pub(crate) const NAME: &'static str = "shields";
+
+    pub(crate) fn new(shared: &Arc<Shared>, place: &'static Location<'static>) -> ShieldsPart {
+        let identity = Identity { name: Self::NAME.to_owned(), tier: Tier::Worker, place };
+        ShieldsPart { identity, shared: Arc::clone(shared) }
+    }
+}
+
+impl Part for ShieldsPart {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Nothing to tell them: they run to their end.
+    fn stop(&self) {}
+
+    fn is_done(&self) -> bool {
+        self.shared.shields().len() == 0
+    }
+
+    fn abandon(&self) -> Vec<Stuck> {
+        let stuck = self.shared.shields().stuck();
+        self.shared.finish_over.cancel();
+        stuck
+    }
+
+    fn report(&self) -> PartReport {
+        let left = self.shared.shields().len();
+        PartReport {
+            name: self.identity.name.clone(),
+            tier: "worker",
+            place: self.identity.place.to_string(),
+            state: if left == 0 { PartState::Done } else { PartState::Abandoned },
+            took: None,
+            detail: None,
+        }
+    }
+}
