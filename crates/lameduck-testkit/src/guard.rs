@@ -13,7 +13,7 @@ pub(crate) struct Guard(Child);
 impl Guard {
     pub(crate) fn of_group(group: u32) -> std::io::Result<Self> {
         Command::new("/bin/sh")
-            .args(["-c", r#"read -r line || kill -KILL -- "-$1""#, "guard", &group.to_string()])
+            .args(["-c", r#"read -r line || kill -s KILL -- "-$1""#, "guard", &group.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -25,8 +25,6 @@ pub fn readable_by_anyone(program: impl AsRef<Path>) -> Readable {
     let dir = std::env::temp_dir().join(format!("lameduck-{}-{number}", std::process::id()));
     let name = program.file_name().expect("a program has a name");
     let path = dir.join(name);
-    // The copy must be whole before a test runs it: a file open for writing anywhere can't be executed (ETXTBSY),
-    // and `fs::copy` has closed it when it returns.
     fs::create_dir(&dir)
         .and_then(|()| fs::set_permissions(&dir, Permissions::from_mode(0o755)))
         .and_then(|()| fs::copy(program, &path))

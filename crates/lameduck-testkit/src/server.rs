@@ -108,7 +108,7 @@ impl Server {
             None
         };
 
-        let mut child = within_or_here(what.netns.as_deref(), || command.spawn())?;
+        let mut child = within_or_here(what.netns.as_deref(), || spawn_when_closed(&mut command))?;
         let pid = Pid::from_child(&child);
         let guard = Guard::of_group(child.id()).inspect_err(|_| {
             let _ = child.kill();
@@ -362,6 +362,23 @@ fn watch_lifetime(pid: Pid, end: &Arc<End>, limit: Duration) {
             let _ = kill_process_group(pid, Signal::KILL);
         }
     });
+}
+
+/// A program that was copied just now may still be open for writing in a child that another thread is starting: until
+/// that child has its own program, ours can't be run (ETXTBSY).
+fn spawn_when_closed(command: &mut Command) -> std::io::Result<Child> {
+    let end = Instant::now() + Duration::from_secs(2);
+    loop {
+        match command.spawn() {
+            Err(error)
+                if error.kind() == std::io::ErrorKind::ExecutableFileBusy
+                    && Instant::now() < end =>
+            {
+                pause(Duration::from_millis(5));
+            }
+            result => return result,
+        }
+    }
 }
 
 /// A pipe that holds all it can; its writing end blocks whoever writes one byte more.

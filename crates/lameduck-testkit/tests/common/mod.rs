@@ -1,7 +1,8 @@
 //! Servers of a few lines, each with one behaviour.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -64,4 +65,30 @@ pub(crate) fn answers_ok() -> SocketAddr {
 
 pub(crate) fn reset(stream: TcpStream) {
     let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+}
+
+/// Serves one connection as [`answers_ok`] does, but closes it as soon as it is idle and `closing` is set: what a
+/// server without an idle grace does.
+pub(crate) fn answer_until(stream: TcpStream, closing: &AtomicBool) {
+    let mut stream = stream;
+    let _ = stream.set_nodelay(true);
+    loop {
+        // Looks every millisecond, so that closing isn't noticed only with the next request.
+        let _ = stream.set_read_timeout(Some(Duration::from_millis(1)));
+        match stream.peek(&mut [0]) {
+            Ok(1..) => {}
+            Err(error)
+                if error.kind() == ErrorKind::WouldBlock && !closing.load(Ordering::Relaxed) =>
+            {
+                continue;
+            }
+            Ok(0) | Err(_) => return,
+        }
+        let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
+        if !read_head(&mut stream)
+            || stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK").is_err()
+        {
+            return;
+        }
+    }
 }
