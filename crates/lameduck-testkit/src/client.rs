@@ -1,0 +1,358 @@
+//! One HTTP/1.1 connection, byte by byte, with a limit on everything.
+//!
+//! A send that fails isn't yet a verdict: the server may have answered early and closed. So it is only noted, and
+//! reading the response decides.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::net::{RecvFlags, recv};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+
+use crate::ending::Ending;
+use crate::failure::Failure;
+use crate::look::Look;
+use crate::parse::{self, ChunkReader, Chunked, Framing, find_bytes};
+use crate::relay;
+use crate::response::Response;
+
+/// How long a connect may take, and a response to its last byte, if nothing else is said.
+const CONNECT: Duration = Duration::from_secs(5);
+const READ: Duration = Duration::from_secs(15);
+
+/// A connection to a server. Dropping it closes it.
+#[derive(Debug)]
+pub struct Client {
+    socket: Socket,
+    /// Read from the socket and not yet taken by a response.
+    buffer: Vec<u8>,
+    limit: Duration,
+    /// Bytes of the current request that the kernel took.
+    sent: usize,
+    send_failed: bool,
+    /// A reset is reported by the kernel only once.
+    was_reset: bool,
+}
+
+/// What one read brought.
+enum Input {
+    Some,
+    Eof,
+    Reset,
+    Late,
+}
+
+impl Client {
+    /// Connects within 5 s.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`], or [`Failure::Local`] if it is the client's own fault.
+    pub fn connect(addr: SocketAddr) -> Result<Self, Failure> {
+        let client = Self::open(Domain::for_address(addr), &addr.into())?;
+        // Without it Nagle's algorithm would hold back the second of two small sends for a round trip.
+        client.socket.set_tcp_nodelay(true).map_err(local)?;
+        Ok(client)
+    }
+
+    /// Connects to a Unix socket.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn connect_unix(path: impl AsRef<Path>) -> Result<Self, Failure> {
+        Self::open(Domain::UNIX, &SockAddr::unix(path).map_err(local)?)
+    }
+
+    fn open(domain: Domain, addr: &SockAddr) -> Result<Self, Failure> {
+        let socket = Socket::new(domain, Type::STREAM, None).map_err(local)?;
+        socket.connect_timeout(addr, CONNECT).map_err(|error| {
+            // These are the client machine's own limits; all else is the other side's doing.
+            let own =
+                [ErrorKind::AddrNotAvailable, ErrorKind::PermissionDenied, ErrorKind::OutOfMemory];
+            if own.contains(&error.kind()) {
+                local(error)
+            } else {
+                Failure::Refused(error.to_string())
+            }
+        })?;
+        Ok(Self {
+            socket,
+            buffer: Vec::new(),
+            limit: READ,
+            sent: 0,
+            send_failed: false,
+            was_reset: false,
+        })
+    }
+
+    /// The same with another limit on a response, from its first read to its last byte (15 s if nothing is said).
+    #[must_use]
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Our own address, which a server's report calls the peer. `None` on a Unix socket.
+    #[must_use]
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.socket.local_addr().ok()?.as_socket()
+    }
+
+    /// The socket, for options.
+    #[must_use]
+    pub fn socket(&self) -> SockRef<'_> {
+        SockRef::from(&self.socket)
+    }
+
+    /// Sends bytes as they are; a send that can't go on because the connection ended is only noted.
+    ///
+    /// # Errors
+    /// [`Failure::Hung`] if the server doesn't take them within the limit.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let end = Instant::now() + self.limit;
+        let mut rest = bytes;
+        while !rest.is_empty() && !self.send_failed {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Failure::Hung { received: Vec::new() });
+            }
+            self.socket
+                .set_write_timeout(Some(left.max(Duration::from_millis(1))))
+                .map_err(local)?;
+            match self.socket.write(rest) {
+                Ok(n) => {
+                    self.sent += n;
+                    rest = &rest[n..];
+                }
+                Err(error) if retry(&error) => {}
+                Err(error) => {
+                    self.send_failed = true;
+                    self.was_reset |= error.kind() == ErrorKind::ConnectionReset;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a GET.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn get(&mut self, path: &str) -> Result<(), Failure> {
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes())
+    }
+
+    /// Sends a POST with a length.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn post(&mut self, path: &str, body: &[u8]) -> Result<(), Failure> {
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\r\n", body.len());
+        self.send(&[head.as_bytes(), body].concat())
+    }
+
+    /// Reads one whole response to a request that is no HEAD.
+    ///
+    /// # Errors
+    /// The [`Failure`] tells exactly how it ended instead.
+    pub fn read_response(&mut self) -> Result<Response, Failure> {
+        self.read_response_to("GET")
+    }
+
+    /// Reads one whole response to a request of that method. Interim responses are skipped and recorded; a 101 is
+    /// final, and what follows it stays to be read.
+    ///
+    /// # Errors
+    /// The [`Failure`] tells exactly how it ended instead.
+    pub fn read_response_to(&mut self, method: &str) -> Result<Response, Failure> {
+        let end = Instant::now() + self.limit;
+        let result = self.response(method, end);
+        self.sent = 0;
+        result
+    }
+
+    /// Waits until `text` lies unread, the head included, and leaves it there: "the head is out", "chunk 3 came".
+    ///
+    /// # Errors
+    /// As reading a response.
+    pub fn wait_for(&mut self, text: &str, within: Duration) -> Result<(), Failure> {
+        let end = Instant::now() + within;
+        while find_bytes(&self.buffer, text.as_bytes()).is_none() {
+            match self.fill(end)? {
+                Input::Some => {}
+                ended @ (Input::Eof | Input::Reset | Input::Late) => return Err(self.ended(&ended)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what is there, or what comes next within the time; empty if nothing does or the connection ended.
+    pub fn read_some(&mut self, within: Duration) -> Vec<u8> {
+        if self.buffer.is_empty() {
+            let _ = self.fill(Instant::now() + within);
+        }
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// What a client can know before it sends; takes nothing, waits for nothing.
+    pub fn look(&mut self) -> Look {
+        if !self.buffer.is_empty() {
+            return Look::Bytes;
+        }
+        if self.was_reset {
+            return Look::Reset;
+        }
+        match recv(&self.socket, &mut [0_u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+            Ok((_, 0)) => Look::Eof,
+            Ok(_) => Look::Bytes,
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Look::Open,
+            Err(_) => {
+                self.was_reset = true;
+                Look::Reset
+            }
+        }
+    }
+
+    /// What comes next on a connection on which nothing more is expected.
+    pub fn ending(&mut self, within: Duration) -> Ending {
+        if self.buffer.is_empty() {
+            match self.fill(Instant::now() + within) {
+                Ok(Input::Some) => {}
+                Ok(Input::Eof) => return Ending::Eof,
+                Ok(Input::Late) => return Ending::Open,
+                Ok(Input::Reset) | Err(_) => return Ending::Reset,
+            }
+        }
+        Ending::Bytes(std::mem::take(&mut self.buffer))
+    }
+
+    /// True if the server ends the stream within the time, without a byte more and without a reset.
+    pub fn closed_cleanly(&mut self, within: Duration) -> bool {
+        self.ending(within) == Ending::Eof
+    }
+
+    /// Ends our stream; the server's may go on.
+    pub fn half_close(&mut self) {
+        let _ = self.socket.shutdown(Shutdown::Write);
+    }
+
+    /// Ends the connection with a reset.
+    pub fn reset(self) {
+        let _ = self.socket.set_linger(Some(Duration::ZERO));
+    }
+
+    fn response(&mut self, method: &str, end: Instant) -> Result<Response, Failure> {
+        let mut interim = Vec::new();
+        let head = loop {
+            match parse::head(&self.buffer) {
+                Ok(Some(head)) if head.status < 200 && head.status != 101 => {
+                    interim.push(head.status);
+                    self.buffer.drain(..head.length);
+                }
+                Ok(Some(head)) => break head,
+                Ok(None) => self.more(end)?,
+                Err(_) if relay::says_refused(&self.buffer) => {
+                    return Err(Failure::Refused("connection refused behind the relay".to_owned()));
+                }
+                Err(what) => return Err(Failure::Malformed(what)),
+            }
+        };
+        let framing = parse::framing(&head, method).map_err(Failure::Malformed)?;
+        let body = self.body(framing, head.length, end)?;
+        let raw_head = self.buffer[..head.length].to_vec();
+        self.buffer.drain(..head.length + body.length);
+        let Chunked { body, trailers, .. } = body;
+        let at = Instant::now();
+        let parse::Head { version, status, headers, .. } = head;
+        Ok(Response { version, status, headers, body, trailers, raw_head, interim, at })
+    }
+
+    /// The body that begins at `from` in the buffer.
+    fn body(&mut self, framing: Framing, from: usize, end: Instant) -> Result<Chunked, Failure> {
+        match framing {
+            Framing::Length(length) => {
+                while self.buffer.len() < from + length {
+                    self.more(end)?;
+                }
+                let body = self.buffer[from..from + length].to_vec();
+                Ok(Chunked { body, trailers: Vec::new(), length })
+            }
+            Framing::Chunked => {
+                let mut reader = ChunkReader::default();
+                while !reader.advance(&self.buffer[from..]).map_err(Failure::Malformed)? {
+                    self.more(end)?;
+                }
+                Ok(reader.finish())
+            }
+            Framing::UntilEof => loop {
+                match self.fill(end)? {
+                    Input::Some => {}
+                    Input::Eof => {
+                        let body = self.buffer[from..].to_vec();
+                        let length = body.len();
+                        return Ok(Chunked { body, trailers: Vec::new(), length });
+                    }
+                    ended @ (Input::Reset | Input::Late) => return Err(self.ended(&ended)),
+                }
+            },
+        }
+    }
+
+    fn more(&mut self, end: Instant) -> Result<(), Failure> {
+        match self.fill(end)? {
+            Input::Some => Ok(()),
+            ended @ (Input::Eof | Input::Reset | Input::Late) => Err(self.ended(&ended)),
+        }
+    }
+
+    /// The verdict on a response that didn't come to its end.
+    fn ended(&mut self, how: &Input) -> Failure {
+        let received = std::mem::take(&mut self.buffer);
+        match how {
+            Input::Some | Input::Late => Failure::Hung { received },
+            Input::Eof | Input::Reset if !received.is_empty() => {
+                Failure::Cut { reset: matches!(how, Input::Reset), received }
+            }
+            Input::Eof | Input::Reset if self.send_failed && self.sent == 0 => Failure::Unsent,
+            Input::Eof => Failure::Closed,
+            Input::Reset => Failure::Reset,
+        }
+    }
+
+    fn fill(&mut self, end: Instant) -> Result<Input, Failure> {
+        let mut block = [0; 16 * 1024];
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Input::Late);
+            }
+            self.socket
+                .set_read_timeout(Some(left.max(Duration::from_millis(1))))
+                .map_err(local)?;
+            match self.socket.read(&mut block) {
+                Ok(0) if self.was_reset => return Ok(Input::Reset),
+                Ok(0) => return Ok(Input::Eof),
+                Ok(n) => {
+                    self.buffer.extend_from_slice(&block[..n]);
+                    return Ok(Input::Some);
+                }
+                Err(error) if retry(&error) => {}
+                Err(_) => {
+                    self.was_reset = true;
+                    return Ok(Input::Reset);
+                }
+            }
+        }
+    }
+}
+
+fn local(error: std::io::Error) -> Failure {
+    Failure::Local(error.to_string())
+}
+
+/// Interrupted, or the socket's own time-out: the caller looks at the clock.
+fn retry(error: &std::io::Error) -> bool {
+    [ErrorKind::Interrupted, ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind())
+}

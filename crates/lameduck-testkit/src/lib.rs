@@ -1,0 +1,59 @@
+//! What lameduck's black-box tests are made of: real processes, clients that speak raw bytes, links with a delay.
+//!
+//! - [`Server`] runs the program under test, collects what it prints, signals it and takes the time of its exit.
+//! - [`Client`] is one HTTP/1.1 connection; it tells exactly how a request ended, in the words of [`Outcome`].
+//! - [`KeepAlive`] and [`Fresh`] are loads made of such clients; a [`Running`] load ends as a [`Tally`].
+//! - [`Relay`] puts a delay between a client and a server on loopback; [`Link`] puts one between two kernels
+//!   (network namespaces), handshakes included.
+//!
+//! Everything is blocking and made of threads, so that nothing here shares a runtime's faults with what it tests.
+//! Helpers that a test can't go on without panic with what the child printed; verdicts on requests are values.
+
+mod client;
+mod command;
+mod ending;
+mod exit;
+mod failure;
+mod guard;
+mod link;
+mod load;
+mod look;
+mod netns;
+mod outcome;
+mod output;
+mod parse;
+mod pause;
+mod places;
+mod port;
+mod proc;
+mod readable;
+mod relay;
+mod report;
+mod response;
+mod server;
+mod side;
+
+pub use client::Client;
+pub use command::ServerCommand;
+pub use ending::Ending;
+pub use exit::Exit;
+pub use failure::Failure;
+pub use link::Link;
+pub use load::{Fresh, KeepAlive, Running, Tally};
+pub use look::Look;
+pub use netns::within;
+pub use outcome::Outcome;
+pub use pause::{eventually, pause};
+pub use places::{bin, example, in_ci, is_root};
+pub use port::free_port;
+pub use proc::Proc;
+pub use readable::{Readable, readable_by_anyone};
+pub use relay::Relay;
+pub use report::last_json_object;
+pub use response::Response;
+pub use rustix::process::Signal;
+pub use server::Server;
+pub use side::Side;
+
+/// The uid and gid of `nobody`, for running a server as an ordinary user.
+pub const NOBODY: u32 = 65534;

@@ -1,0 +1,138 @@
+//! Clients that keep their connection, as a load balancer's do.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::load::log::Log;
+use crate::load::random::Random;
+use crate::load::running::{Running, Shared};
+use crate::look::Look;
+use crate::pause::pause;
+
+/// Each client keeps one connection, asks, thinks, looks at the connection and asks again. It connects anew if the
+/// server said `Connection: close` or ended the connection while the client could still see it.
+#[derive(Debug, Clone)]
+pub struct KeepAlive {
+    addr: SocketAddr,
+    clients: usize,
+    path: String,
+    think: Duration,
+    limit: Duration,
+    expected: Option<Vec<u8>>,
+}
+
+impl KeepAlive {
+    /// 50 clients that ask for `/` and think for up to 10 ms.
+    #[must_use]
+    pub fn new(addr: SocketAddr) -> Self {
+        Self {
+            addr,
+            clients: 50,
+            path: "/".to_owned(),
+            think: Duration::from_millis(10),
+            limit: Duration::from_secs(15),
+            expected: None,
+        }
+    }
+
+    /// How many clients.
+    #[must_use]
+    pub fn clients(mut self, clients: usize) -> Self {
+        self.clients = clients;
+        self
+    }
+
+    /// What they ask for.
+    #[must_use]
+    pub fn path(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.path);
+        self
+    }
+
+    /// How long they think at most; anything from nothing to this, so that they fall out of step.
+    #[must_use]
+    pub fn think(mut self, limit: Duration) -> Self {
+        self.think = limit;
+        self
+    }
+
+    /// How long a response may take: 15 s if nothing else is said.
+    #[must_use]
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// What every response must hold; another body is bad.
+    #[must_use]
+    pub fn expect(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.expected = Some(body.into());
+        self
+    }
+
+    /// Starts the clients, each on a thread of its own; in a namespace if called [`within`](crate::within) it.
+    #[must_use]
+    pub fn start(self) -> Running {
+        Running::start(self.clients, move |number, shared| self.client(number, shared))
+    }
+
+    fn client(&self, number: usize, shared: &Shared) -> Log {
+        let mut log = Log::default();
+        let mut random = Random::new(number);
+        let mut connection: Option<Client> = None;
+        let mut had_one = false;
+        let mut on_this = 0;
+        while !shared.stopped() {
+            pause(random.up_to(self.think));
+            let who = format!("client {number}, request {} on its connection", on_this + 1);
+            match connection.as_mut().map(Client::look) {
+                None | Some(Look::Open) => {}
+                Some(Look::Eof | Look::Reset) => connection = None,
+                Some(Look::Bytes) => {
+                    log.bad(&format!("bytes that nobody asked for ({who})"));
+                    connection = None;
+                }
+            }
+            let mut client = match connection.take() {
+                Some(client) => client,
+                None => match Client::connect(self.addr) {
+                    Ok(client) => {
+                        log.tally.reconnects += u64::from(had_one);
+                        had_one = true;
+                        on_this = 0;
+                        client.limit(self.limit)
+                    }
+                    Err(failure) => {
+                        log.failure(&failure, &who);
+                        if shared.signalled() {
+                            break;
+                        }
+                        pause(Duration::from_millis(10));
+                        continue;
+                    }
+                },
+            };
+            match client.get(&self.path).and_then(|()| client.read_response()) {
+                Ok(response) => {
+                    on_this += 1;
+                    if log.response(&response, self.expected.as_deref(), &who) {
+                        shared.answered();
+                    }
+                    connection = (!response.says_close()).then_some(client);
+                }
+                // It closed between the look and the send: nothing was sent, the next turn connects anew.
+                Err(Failure::Unsent) if on_this > 0 => {}
+                Err(failure) => {
+                    let failure = if failure == Failure::Unsent { Failure::Reset } else { failure };
+                    log.failure(&failure, &who);
+                    if matches!(failure, Failure::Refused(_)) && shared.signalled() {
+                        break;
+                    }
+                }
+            }
+        }
+        log
+    }
+}

@@ -1,0 +1,67 @@
+//! What one client of a load counts.
+
+use std::time::Instant;
+
+use crate::failure::Failure;
+use crate::load::tally::Tally;
+use crate::outcome::Outcome;
+use crate::response::Response;
+
+/// Kept a client; more would only repeat themselves.
+const KEPT: usize = 4;
+
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    pub(super) tally: Tally,
+    pub(super) failures: Vec<(Instant, String)>,
+}
+
+impl Log {
+    /// Counts a whole response; true if it is the expected one.
+    pub(super) fn response(
+        &mut self,
+        response: &Response,
+        expected: Option<&[u8]>,
+        who: &str,
+    ) -> bool {
+        if response.outcome() == Outcome::TurnedAway {
+            self.tally.turned_away += 1;
+            return false;
+        }
+        if response.status < 400 && expected.is_none_or(|body| response.body == body) {
+            self.tally.answered += 1;
+            return true;
+        }
+        self.bad(&format!("status {}, body {:?} ({who})", response.status, response.text()));
+        false
+    }
+
+    /// Counts a failure by the project's words.
+    pub(super) fn failure(&mut self, failure: &Failure, who: &str) {
+        match failure.outcome() {
+            Outcome::Refused => {
+                self.tally.refused += 1;
+                return;
+            }
+            Outcome::Lost => {
+                self.tally.lost += 1;
+                self.tally.reset += u64::from(*failure == Failure::Reset);
+            }
+            Outcome::Cut => self.tally.cut += 1,
+            Outcome::Hung => self.tally.hung += 1,
+            Outcome::Bad | Outcome::Answered | Outcome::TurnedAway => self.tally.bad += 1,
+        }
+        self.keep(format!("{failure} ({who})"));
+    }
+
+    pub(super) fn bad(&mut self, what: &str) {
+        self.tally.bad += 1;
+        self.keep(format!("bad: {what}"));
+    }
+
+    fn keep(&mut self, text: String) {
+        if self.failures.len() < KEPT {
+            self.failures.push((Instant::now(), text));
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What `/proc` says about a process.
+
+use std::fs;
+use std::path::PathBuf;
+
+/// A process, looked at from outside.
+#[derive(Debug, Clone, Copy)]
+pub struct Proc(u32);
+
+impl Proc {
+    /// The process with this id.
+    #[must_use]
+    pub fn of(pid: u32) -> Self {
+        Self(pid)
+    }
+
+    /// True while it runs: a process that ended and was not yet waited for doesn't.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        self.state().is_some_and(|state| state != 'Z' && state != 'X')
+    }
+
+    /// How many descriptors it has open; 0 once it has ended.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(self.path("fd")).map_or(0, Iterator::count)
+    }
+
+    /// How many of its descriptors are sockets.
+    #[must_use]
+    pub fn sockets(&self) -> usize {
+        let Ok(entries) = fs::read_dir(self.path("fd")) else { return 0 };
+        entries
+            .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+            .filter(|target| target.to_string_lossy().starts_with("socket:"))
+            .count()
+    }
+
+    /// How many threads it has; 0 once it has ended.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        if self.runs() { fs::read_dir(self.path("task")).map_or(0, Iterator::count) } else { 0 }
+    }
+
+    /// Its resident memory in bytes; 0 once it has ended.
+    #[must_use]
+    pub fn resident(&self) -> usize {
+        let status = fs::read_to_string(self.path("status")).unwrap_or_default();
+        let kib = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
+        kib.unwrap_or(0_usize) * 1024
+    }
+
+    /// The processes that it started and that still run.
+    #[must_use]
+    pub fn children(&self) -> Vec<u32> {
+        let Ok(tasks) = fs::read_dir(self.path("task")) else { return Vec::new() };
+        let mut children: Vec<u32> = tasks
+            .filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok())
+            .flat_map(|list| {
+                list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>()
+            })
+            .filter(|&pid| Self::of(pid).runs())
+            .collect();
+        children.sort_unstable();
+        children
+    }
+
+    /// The state's letter: what follows the name in parentheses, which may itself hold any character.
+    fn state(&self) -> Option<char> {
+        let stat = fs::read_to_string(self.path("stat")).ok()?;
+        stat.rsplit_once(") ")?.1.chars().next()
+    }
+
+    fn path(&self, what: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{what}", self.0))
+    }
+}

@@ -1,0 +1,118 @@
+//! Loads count each request once, by the project's words.
+
+#![allow(missing_docs, reason = "a test program")]
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use lameduck_testkit::{Fresh, KeepAlive, Tally, free_port};
+
+#[allow(dead_code, reason = "each test program uses some of it")]
+mod common;
+use common::{answers_ok, answers_once, read_head, reset, serve};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_server_that_always_answers_loses_nothing() {
+    let addr = answers_ok();
+    let (kept, fresh) =
+        (KeepAlive::new(addr).expect("OK").start(), Fresh::new(addr).expect("OK").start());
+    kept.flowing(500);
+    fresh.flowing(200);
+    for tally in [kept.finish(), fresh.finish()] {
+        assert!(tally.answered >= 200, "{tally}");
+        assert_eq!(tally.requests(), tally.answered, "{tally}");
+        assert_eq!(tally.reconnects, 0, "{tally}");
+    }
+}
+
+#[test]
+fn a_client_sees_that_its_idle_connection_was_closed_and_loses_nothing() {
+    // One answer a connection, without saying so: the end of stream comes while the client thinks.
+    let addr = answers_once("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK");
+    // Thinking begins at nothing, so some requests do cross the end; most must not.
+    let load = KeepAlive::new(addr).clients(4).think(Duration::from_millis(20)).start();
+    load.flowing(100);
+    let tally = load.finish();
+    assert!(tally.reconnects >= 90, "{tally}");
+    assert!(tally.lost <= tally.answered / 5, "{tally}");
+}
+
+#[test]
+fn a_server_that_says_close_is_believed() {
+    let addr = answers_once("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nOK");
+    let load = KeepAlive::new(addr).clients(4).think(Duration::from_millis(2)).start();
+    load.flowing(100);
+    let tally = load.finish();
+    assert_eq!(tally.failed(), 0, "{tally}");
+    assert!(tally.reconnects >= 90, "{tally}");
+}
+
+#[test]
+fn each_way_to_lose_a_request_is_counted_and_told_with_its_time() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let addr = serve(move |mut stream| {
+        read_head(&mut stream);
+        match count.fetch_add(1, Ordering::Relaxed) % 5 {
+            0 => reset(stream),
+            1 => drop(stream),
+            2 => drop(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")),
+            3 => drop(stream.write_all(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")),
+            _ => drop(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK")),
+        }
+    });
+    let load = Fresh::new(addr).clients(1).start();
+    load.flowing(10);
+    load.signalled(Instant::now());
+    load.flowing(10);
+    let tally = load.finish();
+    for number in [tally.reset, tally.lost - tally.reset, tally.cut, tally.turned_away] {
+        assert!(number.abs_diff(tally.answered) <= 1, "{tally}");
+    }
+    assert_eq!(tally.failures.len(), 4, "{tally}");
+    assert!(tally.failures[0].contains("ms before the signal: lost: reset"), "{tally}");
+}
+
+#[test]
+fn clients_end_by_themselves_when_refused_after_the_signal() {
+    let addr = ([127, 0, 0, 1], free_port()).into();
+    let listener = TcpListener::bind(addr).unwrap();
+    let (kept, fresh) =
+        (KeepAlive::new(addr).clients(5).start(), Fresh::new(addr).clients(3).start());
+    drop(listener);
+    let now = Instant::now();
+    kept.signalled(now);
+    fresh.signalled(now);
+    let (kept, fresh) = (kept.wait(5 * SECOND), fresh.wait(5 * SECOND));
+    assert!(now.elapsed() < 4 * SECOND);
+    assert!(kept.refused >= 5 && fresh.refused >= 3, "{kept}\n{fresh}");
+}
+
+#[test]
+fn the_command_prints_its_tally_when_its_input_ends() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lameduck-load"))
+        .args([
+            "--kind",
+            "keepalive",
+            "--clients",
+            "3",
+            "--for",
+            "20s",
+            "--addr",
+            &answers_ok().to_string(),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    lameduck_testkit::pause(Duration::from_millis(300));
+    drop(child.stdin.take());
+    let output = child.wait_with_output().unwrap();
+    let tally: Tally = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(tally.answered > 10 && tally.failed() == 0, "{tally}");
+}
