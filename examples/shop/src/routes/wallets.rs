@@ -35,7 +35,9 @@ pub(super) async fn create(
 /// `GET /wallets/{owner}`
 pub(super) async fn show(
     State(shop): State<Shop>,
-    Path(owner): Path<String>,
+    owner: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Wallet>, Failure> {
+    let Path(owner) =
+        owner.map_err(|rejection| Failure::new(rejection.status(), rejection.body_text()))?;
     Ok(Json(shop.store.wallet(&owner).await?))
 }
