@@ -51,7 +51,7 @@ async fn serve_until_signal() -> Result<(), Box<dyn std::error::Error>> {
     let settings = Settings::from_environment()?;
     let store = Store::open(&settings.database_url).await?;
     let recovery = store.recover().await?;
-    info!("completed {} purchases that an earlier process left torn", recovery.completed);
+    info!("{recovery}");
 
     let (receipts, queue) = tokio::sync::mpsc::channel(1_000);
     #[expect(

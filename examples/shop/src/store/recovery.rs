@@ -1,5 +1,7 @@
 //! Completing what a killed process left torn.
 
+use std::fmt;
+
 use super::purchase::Row;
 use super::{ProcessIdentity, Purchase, Store, StoreError};
 use crate::receipts::Receipt;
@@ -11,6 +13,16 @@ pub struct Recovery {
     pub completed: u64,
     /// Receipts that were not mailed.
     pub owed: Vec<Receipt>,
+}
+
+impl fmt::Display for Recovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.completed {
+            0 => f.write_str("no purchase was left torn"),
+            1 => f.write_str("completed 1 purchase that an earlier process left torn"),
+            more => write!(f, "completed {more} purchases that an earlier process left torn"),
+        }
+    }
 }
 
 impl Store {
