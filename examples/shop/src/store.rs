@@ -60,9 +60,14 @@ struct Writing {
 impl Store {
     /// Opens the database at `url` (`sqlite:shop.db?mode=rwc`), and creates what is missing in it.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        let failed = |reason: String| OpenError { url: url.to_owned(), reason };
-        let process = ProcessIdentity::current().map_err(|error| failed(error.to_string()))?;
-        Self::open_as(process, url).await.map_err(|error| failed(error.to_string()))
+        if !url.starts_with("sqlite:") {
+            return Err(OpenError::new(url, "it does not begin with sqlite:"));
+        }
+        if url.contains(":memory:") || url.contains("mode=memory") {
+            return Err(OpenError::new(url, "what is in memory does not outlive the process"));
+        }
+        let process = ProcessIdentity::current().map_err(|error| OpenError::new(url, error))?;
+        Self::open_as(process, url).await.map_err(|error| OpenError::from_sqlx(url, &error))
     }
 
     async fn open_as(process: ProcessIdentity, url: &str) -> Result<Self, sqlx::Error> {

@@ -7,6 +7,19 @@
      in a folder that this user may write, for example sqlite:shop.db?mode=rwc"
 )]
 pub struct OpenError {
-    pub(super) url: String,
-    pub(super) reason: String,
+    url: String,
+    reason: String,
+}
+
+impl OpenError {
+    pub(super) fn new(url: &str, reason: impl ToString) -> Self {
+        Self { url: url.to_owned(), reason: reason.to_string() }
+    }
+
+    pub(super) fn from_sqlx(url: &str, error: &sqlx::Error) -> Self {
+        match error.as_database_error() {
+            Some(error) => Self::new(url, error.message()),
+            None => Self::new(url, error),
+        }
+    }
 }

@@ -305,6 +305,7 @@ async fn an_unusable_database_is_named_on_one_line() {
         format!("sqlite:{}", folder.path().display()),
         format!("sqlite:{}/text.db", folder.path().display()),
         "postgres://localhost/shop".to_owned(),
+        "sqlite::memory:".to_owned(),
     ] {
         let error = Store::open(&url).await.unwrap_err().to_string();
         assert!(error.contains(&url), "{error}");
