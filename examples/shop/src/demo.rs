@@ -1,7 +1,7 @@
 //! The demonstration: what a stop under load loses, and what a SIGKILL tears.
 //!
 //! It starts shops of its own as child processes, on a free port and a database in a temporary folder, and lets
-//! [`BUYERS`] buy on real keep-alive connections. No shop outlives it, however it ends, except by SIGKILL of the demo
+//! 200 buyers buy on real keep-alive connections. No shop outlives it, however it ends, except by SIGKILL of the demo
 //! itself.
 
 use std::process::ExitCode;
