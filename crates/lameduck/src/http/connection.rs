@@ -5,6 +5,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+#[cfg(feature = "http2")]
 use std::sync::atomic::AtomicU32;
 use std::task::{Context, Poll, ready};
 

@@ -72,7 +72,7 @@ impl Setup {
             }
             Err(error) => {
                 self.failed.get_or_insert(Error::msg(format!("`{name}`: {error}")));
-                let nobody = futures_util::stream::empty::<tokio::io::DuplexStream>();
+                let nobody = futures_util::stream::empty::<tokio::net::UnixStream>();
                 self.add(Source::fed(name, place, &self.shared, nobody, service), None)
             }
         }

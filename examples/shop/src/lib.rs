@@ -1,0 +1,25 @@
+//! The shop: wallets and purchases on SQLite, the web service of lameduck's README.
+//!
+//! A purchase is two steps with time between them, as with an outside payment provider: the wallet is debited, and
+//! [`Settings::payment_delay`](settings::Settings::payment_delay) later the item is recorded. A stop between the two
+//! must not leave one without the other, so the work is shielded, and a start completes what a SIGKILL tore.
+//!
+//! Guarantees, with the tests in `store/tests.rs`:
+//! 1. A wallet is debited once per purchase id, and never below zero, whichever processes share the database.
+//! 2. A debit that was answered survives a SIGKILL of the process (a power failure may lose the last ones: the
+//!    database runs with `synchronous = NORMAL`).
+//! 3. A start completes each purchase left torn by a process that runs no more, once, and no other.
+//!
+//! Limit: the processes that share a database run on one machine and see each other in `/proc`.
+
+pub mod arguments;
+pub mod catalogue;
+pub mod demo;
+pub mod logging;
+pub mod money;
+pub mod receipts;
+pub mod routes;
+pub mod settings;
+pub mod shield;
+pub mod shop;
+pub mod store;

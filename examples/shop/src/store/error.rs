@@ -1,0 +1,41 @@
+//! Why the store did not do what it was asked.
+
+use crate::money::Cents;
+
+/// A refusal, or a failure of the database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Nobody of that name has a wallet.
+    #[error("{0:?} has no wallet; create it by POST /wallets")]
+    UnknownWallet(String),
+    /// Somebody of that name already has a wallet.
+    #[error("{0:?} already has a wallet")]
+    WalletExists(String),
+    /// The shop doesn't sell that.
+    #[error("there is no item {0:?}; GET /items lists them")]
+    UnknownItem(String),
+    /// The wallet held less than the price.
+    #[error("insufficient funds: {owner:?} could not pay {price} for {item:?}")]
+    InsufficientFunds {
+        /// Whose wallet.
+        owner: String,
+        /// For what.
+        item: String,
+        /// How much was asked.
+        price: Cents,
+    },
+    /// The id was used for another owner or item.
+    #[error("the id {0:?} belongs to another purchase")]
+    IdTaken(String),
+    /// The database failed, or stayed busy for too long.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+}
+
+impl StoreError {
+    /// Whether the same may succeed a moment later.
+    pub fn is_busy(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        super::schema::is_busy(error) || matches!(error, sqlx::Error::PoolTimedOut)
+    }
+}
