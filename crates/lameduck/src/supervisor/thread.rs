@@ -417,6 +417,7 @@ impl Desk {
         let now = Instant::now();
         let hard = self.machine.deadlines().map_or(now, |deadlines| deadlines.close) + EXIT;
         let report = self.report(now);
+        self.journal.info(report.verdict());
         self.journal.flush(LOG);
         write_bounded(&report, &self.brief.destination, REPORT);
         let shared = Arc::clone(&self.brief.shared);
