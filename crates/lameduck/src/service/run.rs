@@ -93,7 +93,7 @@ impl Service {
     ///
     /// Dropping the future begins the stop too; it then goes on without anybody who waits for it.
     #[track_caller]
-    pub fn serve<F>(self, stop: &StopHandle, setup: F) -> impl Future<Output = Report>
+    pub fn serve<F>(self, stop: &StopHandle, setup: F) -> impl Future<Output = Report> + use<F>
     where
         F: AsyncFnOnce(&mut Setup) -> Result<(), Error>,
     {
