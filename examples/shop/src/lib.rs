@@ -20,6 +20,5 @@ pub mod money;
 pub mod receipts;
 pub mod routes;
 pub mod settings;
-pub mod shield;
 pub mod shop;
 pub mod store;
