@@ -107,7 +107,6 @@ fn a3_a_purchase_ends_though_the_shop_is_stopped_and_the_buyer_is_gone() {
     buyers.into_iter().for_each(Client::reset);
     let exit = shop.server.wait_exit(LIMIT);
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
-    assert_eq!(exit.report()["requests"]["gone"], 5, "{}", exit.stderr);
     database.assert_whole(5);
 }
 

@@ -80,12 +80,15 @@ impl Shop {
     /// Starts one, and waits until it is ready.
     pub fn start(database: &Database, environment: &[(&str, &str)]) -> Self {
         let shop = Self::starting(database, environment);
-        assert!(
-            eventually(LIMIT, || shop.admin("/readyz") == Some(200)),
-            "not ready\n{}",
-            shop.server.transcript()
-        );
+        shop.wait_until_ready();
         shop
+    }
+
+    /// Waits until `/readyz` says so.
+    #[track_caller]
+    pub fn wait_until_ready(&self) {
+        let ready = eventually(LIMIT, || self.admin("/readyz") == Some(200));
+        assert!(ready, "not ready\n{}", self.server.transcript());
     }
 
     /// Starts one. Without a lame duck, unless the environment says otherwise.
