@@ -36,8 +36,7 @@ fn main() -> ExitCode {
     let missing = haproxy().is_none();
     let trial = Trial::test("b8_haproxy_takes_the_traffic_away_before_a_shop_drains", || {
         let program = haproxy().ok_or("haproxy is not there\n\nhint: apt-get install haproxy")?;
-        no_client_sees_a_stop(&program);
-        Ok::<(), Failed>(())
+        no_client_sees_a_stop(&program)
     });
     let trial = if missing && !in_ci() {
         trial.with_kind("needs the package haproxy").with_ignored_flag(true)
@@ -54,7 +53,7 @@ fn haproxy() -> Option<PathBuf> {
     folders.map(|folder| folder.join("haproxy")).find(|program| program.is_file())
 }
 
-fn no_client_sees_a_stop(program: &Path) {
+fn no_client_sees_a_stop(program: &Path) -> Result<(), Failed> {
     let database = Database::new();
     let ports = [(); 2].map(|()| [free_port(), free_port()]);
     let milliseconds = format!("{}ms", LAME_DUCK.as_millis());
@@ -102,17 +101,19 @@ fn no_client_sees_a_stop(program: &Path) {
 
     let loads = [keep_alive.finish(), fresh.finish()];
     let bought = buyers.finish();
+    println!("{bought:?} purchases");
     for tally in &loads {
         println!("{tally}");
         assert_eq!(tally.answered, tally.requests(), "{tally}");
     }
     assert_eq!(loads.iter().map(Tally::failed).sum::<u64>(), 0);
-    println!("{bought} purchases");
+    let bought = bought?;
     for shop in shops {
         shop.server.signal(Signal::INT);
         assert_eq!(shop.server.wait_exit(LIMIT).code, Some(0));
     }
     database.assert_whole(bought);
+    Ok(())
 }
 
 fn create_wallet(address: SocketAddr) {
@@ -199,7 +200,7 @@ backend shops
 /// Buyers who buy through HAProxy until told to stop. Any answer but a purchase fails the test.
 struct Buyers {
     stopped: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<i64>>,
+    threads: Vec<JoinHandle<Result<i64, String>>>,
 }
 
 impl Buyers {
@@ -212,22 +213,29 @@ impl Buyers {
                 let mut client = Client::connect(address).unwrap().limit(LIMIT);
                 let mut bought = 0;
                 while !stopped.load(Ordering::Relaxed) {
-                    post(&mut client, "/purchases", &order).unwrap();
-                    let response = client.read_response().unwrap();
-                    assert_eq!(response.status, 201, "{}", response.text());
+                    let answer = post(&mut client, "/purchases", &order)
+                        .and_then(|()| client.read_response())
+                        .map_err(|failure| format!("purchase {bought}: {failure}"))?;
+                    if answer.status != 201 {
+                        return Err(format!(
+                            "purchase {bought}: {} {}",
+                            answer.status,
+                            answer.text()
+                        ));
+                    }
                     bought += 1;
                 }
-                bought
+                Ok(bought)
             })
         });
         let threads = threads.collect();
         Self { stopped, threads }
     }
 
-    /// How many purchases were answered.
-    fn finish(mut self) -> i64 {
+    /// How many purchases were answered; the first one that was not, if any.
+    fn finish(mut self) -> Result<i64, String> {
         self.stopped.store(true, Ordering::Relaxed);
-        self.threads.drain(..).map(|buyer| buyer.join().unwrap()).sum()
+        self.threads.drain(..).map(|buyer| buyer.join().expect("a buyer doesn't panic")).sum()
     }
 }
 
