@@ -42,8 +42,10 @@ fn serve() -> ExitCode {
         let receipts = shop.worker("receipts", 1_000, mail).uses(&db);
 
         let routes = router(Shop { store, receipts, payment_delay: settings.payment_delay });
-        shop.http("public", settings.address.to_string(), routes);
-        info!("serving on http://{}", settings.address);
+        let public = shop.http("public", settings.address.to_string(), routes);
+        if let Some(address) = public.local_addr() {
+            info!("listening on http://{address}");
+        }
         Ok(())
     })
 }

@@ -186,6 +186,25 @@ fn a_purchase_ends_when_its_buyer_hangs_up() {
 }
 
 #[test]
+fn a_buyer_is_told_when_the_wallet_is_debited_and_the_item_not_recorded() {
+    let shop = OpenShop::new(Duration::from_millis(100));
+    shop.post("/wallets", json!({ "owner": "ada", "balance": 1_000 }));
+    let order = json!({ "owner": "ada", "item": "coffee", "id": "order-1" });
+    let mut buyer = shop.posting("/purchases", &order);
+    assert!(eventually(LIMIT, || shop.audit().debits == 1), "never debited");
+    let rename = |from, to| {
+        let statement = sqlx::AssertSqlSafe(format!("ALTER TABLE {from} RENAME TO {to}"));
+        shop.runtime.block_on(sqlx::query(statement).execute(&shop.store.pool())).unwrap();
+    };
+    rename("purchases", "elsewhere");
+    refused(answer(&mut buyer), 500, "repeat the order with the id \"order-1\"");
+    rename("elsewhere", "purchases");
+    assert_eq!(shop.audit(), Audit { debits: 1, purchases: 0, torn: 1 });
+    assert_eq!(shop.post("/purchases", &order).0, 201);
+    assert_eq!(shop.audit(), Audit { debits: 1, purchases: 1, torn: 0 });
+}
+
+#[test]
 fn too_little_money_is_a_conflict() {
     let shop = OpenShop::with_ada(100);
     let order = json!({ "owner": "ada", "item": "coffee" });
