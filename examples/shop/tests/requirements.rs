@@ -110,6 +110,24 @@ fn a3_a_purchase_ends_though_the_shop_is_stopped_and_the_buyer_is_gone() {
     database.assert_whole(5);
 }
 
+/// What shields are for: the request is over at the drain deadline, its work is not.
+#[test]
+fn a3_a_purchase_whose_request_is_cut_at_the_deadline_ends_all_the_same() {
+    let database = Database::new();
+    let environment = [("SHOP_PAYMENT_DELAY", "1s"), ("LAMEDUCK_DRAIN", "300ms")];
+    let shop = Shop::start(&database, &environment).with_wallet("ada");
+    let mut buyers = shop.buyers("ada", 1);
+    shop.eventually(&database, |books| books.audit.torn == 1);
+    let signalled = shop.server.signal(Signal::TERM);
+    let answer = buyers[0].read_response().unwrap();
+    assert_eq!((answer.status, answer.header("retry-after")), (503, None));
+    assert!(answer.at - signalled < Duration::from_millis(800), "not at the drain deadline");
+    let exit = shop.server.wait_exit(LIMIT);
+    assert_eq!(exit.code, Some(75), "{}", exit.stderr);
+    assert_eq!(exit.report()["requests"]["interrupted"], 1, "{}", exit.stderr);
+    database.assert_whole(1);
+}
+
 #[test]
 fn b1_nothing_is_lost_when_the_shop_stops_under_load() {
     let database = Database::new();
