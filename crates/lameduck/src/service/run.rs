@@ -70,11 +70,15 @@ impl Service {
             .build()
             .map_err(|error| machine("start the runtime", error))?;
         let shared = self.shared(events, runtime.handle().clone());
+        // It answers until its guard drops: after the report.
         #[cfg(feature = "admin")]
-        if let Some(address) = &settings.admin {
-            let _inside = runtime.enter();
-            crate::admin::start(address, &shared).map_err(failed)?;
-        }
+        let _admin = match &settings.admin {
+            Some(address) => {
+                let _inside = runtime.enter();
+                Some(crate::admin::start(address, &shared).map_err(failed)?)
+            }
+            None => None,
+        };
         let brief = self.brief(&settings, &shared, inbox, Some(signals), Exit::Process, place);
         let supervisor = Supervisor::start(brief, self.journal(&settings), |_| {})
             .map_err(|error| machine("start a thread", error))?;
@@ -89,7 +93,7 @@ impl Service {
     ///
     /// Dropping the future begins the stop too; it then goes on without anybody who waits for it.
     #[track_caller]
-    pub fn serve<F>(self, stop: &StopHandle, setup: F) -> impl Future<Output = Report>
+    pub fn serve<F>(self, stop: &StopHandle, setup: F) -> impl Future<Output = Report> + use<F>
     where
         F: AsyncFnOnce(&mut Setup) -> Result<(), Error>,
     {

@@ -295,8 +295,11 @@ impl Desk {
         if self.began.is_none() && phase > Phase::Ready {
             self.began = Some(jiff::Timestamp::now());
             self.at_begin = self.engine.as_ref().map(Engine::totals).unwrap_or_default();
-            let cause = self.cause.as_ref().map(ToString::to_string).unwrap_or_default();
-            self.journal.info(format!("{cause}: stopping"));
+            match &self.cause {
+                Some(cause @ Cause::Start { .. }) => self.journal.error(cause.to_string()),
+                Some(cause) => self.journal.info(format!("{cause}: stopping")),
+                None => {}
+            }
         }
         self.brief.shared.publish(phase, now, self.machine.deadlines());
         match phase {
