@@ -127,6 +127,10 @@ impl Record {
 
     /// An HTTP/1 request begins. `false`: the supervisor has answered it already.
     pub(crate) fn begin(&self, method: &Method, path: Option<&PathAndQuery>, flags: u32) -> bool {
+        if self.state.has(state::ENDING) {
+            // A pipelined request follows before the flush.
+            self.flushed();
+        }
         self.requests().set_first(Request {
             method: method.clone(),
             path: path.cloned(),
@@ -219,21 +223,52 @@ impl Record {
 
     /// A request is over.
     pub(crate) fn end(&self, key: u32, ending: Ending) {
+        if key == 0 { self.end_first(ending) } else { self.end_stream(key, ending) }
+    }
+
+    fn end_first(&self, ending: Ending) {
+        let flags = self.state.get();
+        if flags & state::LATE != 0 {
+            // Counted by the supervisor when it answered.
+            return;
+        }
+        if ending == Ending::Completed && flags & state::DIRTY != 0 {
+            // It is over when the kernel has all of it: until then it can still be cut, and named.
+            self.state.set(state::ENDING);
+        } else {
+            self.requests().remove(0);
+            self.count(ending);
+        }
+        self.state.clear(state::REQUEST | state::HEAD_OUT | state::BODY_WAIT);
+    }
+
+    fn end_stream(&self, key: u32, ending: Ending) {
         let mut requests = self.requests();
         requests.remove(key);
-        if key == 0 {
-            drop(requests);
-            if self.state.has(state::LATE) {
-                // Counted by the supervisor when it answered.
-                return;
-            }
-            self.state.clear(state::REQUEST | state::HEAD_OUT | state::BODY_WAIT);
-        } else if requests.len() == 0 {
+        if requests.len() == 0 {
             // Under the lock, so that a stream that begins meanwhile is not forgotten.
             self.touch();
             self.state.clear(state::REQUEST);
         }
+        drop(requests);
         self.count(ending);
+    }
+
+    /// HTTP/1: all that was written is with the kernel.
+    pub(crate) fn flushed(&self) {
+        let flags = self.state.get();
+        if flags & state::ENDING != 0 {
+            self.requests().remove(0);
+            self.count(Ending::Completed);
+        }
+        self.state.clear(state::DIRTY | state::ENDING);
+    }
+
+    /// The connection is gone: a response that was not yet with the kernel did not arrive whole.
+    pub(super) fn gone(&self) {
+        if self.state.has(state::ENDING) {
+            self.count(if self.fate() == Fate::Cut { Ending::Cut } else { Ending::Gone });
+        }
     }
 
     /// The name of a request, for the log.

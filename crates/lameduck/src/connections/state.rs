@@ -36,6 +36,8 @@ pub(crate) const HOLD: u32 = 1 << 12;
 pub(crate) const ANSWERED: u32 = 1 << 13;
 /// Our half is closed, and what the peer still sends is read and dropped.
 pub(crate) const LINGER: u32 = 1 << 14;
+/// The response of the last request was given to hyper whole, but is not known to be with the kernel.
+pub(crate) const ENDING: u32 = 1 << 16;
 /// HTTP/2: the next read gives the PING's answer that the peer did not.
 pub(crate) const PONG: u32 = 1 << 15;
 

@@ -89,8 +89,15 @@ impl Source {
                         drop(runtime.spawn(serve_unix(stream, &connections, service)));
                     }
                 };
+                let local = listener.local_addr();
                 match listener.start() {
-                    Ok(incoming) => door.accept(incoming, admit).await,
+                    Ok(incoming) => {
+                        if let Ok(local) = local {
+                            let source = door.name.as_str();
+                            tracing::info!(target: "lameduck", source, "accepting on {local}");
+                        }
+                        door.accept(incoming, admit).await;
+                    }
                     Err(error) => door.fail(&format!("cannot accept: {error}")),
                 }
             })
