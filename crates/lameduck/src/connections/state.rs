@@ -1,9 +1,9 @@
 //! The state of one connection: flags in one atomic word, so that the connection's task and the supervisor
 //! thread can settle who answers without a lock.
 
-#[cfg(all(test, lameduck_loom))]
+#[cfg(lameduck_loom)]
 use loom::sync::atomic::{AtomicU32, Ordering};
-#[cfg(not(all(test, lameduck_loom)))]
+#[cfg(not(lameduck_loom))]
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Bytes of a request head were read, and the request did not begin yet.
