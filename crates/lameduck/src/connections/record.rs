@@ -180,6 +180,7 @@ impl Record {
     }
 
     /// Whether the head of the handler's own response is out: a 503 of ours does not count for a stream.
+    #[cfg(feature = "http2")]
     pub(crate) fn head_is_out(&self, key: u32) -> bool {
         if key == 0 {
             return self.state.has(state::HEAD_OUT);
@@ -215,6 +216,7 @@ impl Record {
     }
 
     /// Keeps the waker of a stream's task.
+    #[cfg(feature = "http2")]
     pub(crate) fn keep_stream_waker(&self, key: u32, waker: &Waker) {
         if let Some(stream) = self.requests().get(key).and_then(|request| request.stream.as_mut()) {
             stream.waker = Some(waker.clone());
@@ -305,11 +307,13 @@ impl Record {
     }
 
     /// GOAWAY was sent.
+    #[cfg(feature = "http2")]
     pub(crate) fn note_goaway(&self) {
         self.goaway.store(to_millis(self.server.now()) + 1, Ordering::Relaxed);
     }
 
     /// The PING's answer was assumed.
+    #[cfg(feature = "http2")]
     pub(crate) fn note_pong(&self) {
         self.pong.store(to_millis(self.server.now()) + 1, Ordering::Relaxed);
     }

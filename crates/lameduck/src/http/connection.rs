@@ -82,6 +82,7 @@ pub(super) struct Connection<I: Io, S: Handle> {
     /// The state as of the end of the last poll, to see when another one begins.
     last: (u32, u32),
     /// The drain deadline has been dealt with.
+    #[cfg(feature = "http2")]
     cut: bool,
 }
 
@@ -104,7 +105,14 @@ impl<I: Io, S: Handle> Connection<I, S> {
             Some(true) => Stage::Http2(speak_http2(io, service.clone(), &record)),
             _ => Stage::Http1(speak_http1(io, service.clone(), &record)),
         };
-        Connection { stage, service, record, last: (0, 0), cut: false }
+        Connection {
+            stage,
+            service,
+            record,
+            last: (0, 0),
+            #[cfg(feature = "http2")]
+            cut: false,
+        }
     }
 
     /// Notes when the connection came into another state, once per poll at most: reading a clock for each

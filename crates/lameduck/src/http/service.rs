@@ -38,6 +38,7 @@ impl<S> Serve<S> {
     }
 
     /// The same service for HTTP/2.
+    #[cfg(feature = "http2")]
     pub(super) fn for_http2(self, begun: Arc<AtomicU32>) -> Serve<S> {
         Serve { begun: Some(begun), ..self }
     }
