@@ -47,6 +47,8 @@ pub(crate) struct Record {
     fate: AtomicU8,
     /// Milliseconds since the server's epoch.
     since: AtomicU64,
+    /// When the peer last took bytes from us: milliseconds since the server's epoch.
+    progress: AtomicU64,
     /// The same, plus one; 0 for not yet.
     goaway: AtomicU64,
     pong: AtomicU64,
@@ -79,6 +81,7 @@ impl Record {
             directive: AtomicU8::new(Directive::None as u8),
             fate: AtomicU8::new(Fate::Closed as u8),
             since: AtomicU64::new(to_millis(accepted)),
+            progress: AtomicU64::new(0),
             goaway: AtomicU64::new(0),
             pong: AtomicU64::new(0),
             begun: AtomicU32::new(0),
@@ -114,6 +117,11 @@ impl Record {
     }
 
     // What the connection's task says.
+
+    /// The peer took bytes from us.
+    pub(crate) fn progressed(&self) {
+        self.progress.store(to_millis(self.server.coarse()), Ordering::Relaxed);
+    }
 
     /// How many requests have begun, ever.
     pub(crate) fn begun(&self) -> u32 {
@@ -398,6 +406,7 @@ impl Record {
             flags: self.state.get(),
             accepted: self.accepted,
             since: Duration::from_millis(self.since.load(Ordering::Relaxed)),
+            progress: Duration::from_millis(self.progress.load(Ordering::Relaxed)),
             goaway: at(&self.goaway),
             pong: at(&self.pong),
         }
@@ -485,7 +494,6 @@ impl Record {
         drop(requests);
         let repeatable = method.as_ref().is_none_or(Method::is_idempotent);
         self.count(if repeatable { Ending::Answered503 } else { Ending::Interrupted });
-        self.set_fate(Fate::Cut);
         Some(method)
     }
 }

@@ -99,7 +99,7 @@ impl State {
         let mut now = self.0.load(Ordering::Acquire);
         loop {
             let waits = now & (REQUEST | HEAD) != 0 || (bytes_wait && now & DIRTY == 0);
-            if !waits || now & (HEAD_OUT | LATE | UPGRADED | HTTP2 | LINGER) != 0 {
+            if !waits || now & (HEAD_OUT | LATE | UPGRADED | HTTP2 | LINGER | ENDING) != 0 {
                 return false;
             }
             match self.0.compare_exchange_weak(now, now | LATE, Ordering::AcqRel, Ordering::Acquire)
@@ -132,6 +132,7 @@ mod tests {
             (REQUEST | DIRTY, false, true),
             (REQUEST | HEAD_OUT, false, false),
             (DIRTY, true, false),
+            (DIRTY | ENDING | HEAD, true, false),
             (UPGRADED | REQUEST, false, false),
             (HTTP2 | REQUEST, false, false),
             (LATE | REQUEST, false, false),

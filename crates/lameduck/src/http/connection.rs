@@ -118,8 +118,13 @@ impl<I: Io, S: Handle> Connection<I, S> {
     /// Notes when the connection came into another state, once per poll at most: reading a clock for each
     /// step of a request would cost more than all the rest.
     fn note_state(&mut self) {
-        const STATES: u32 = state::HEAD | state::REQUEST | state::DIRTY;
-        let now = (self.record.state.get() & STATES, self.record.begun());
+        let flags = self.record.state.get();
+        // What a request writes meanwhile does not make it another one.
+        let state = match flags & state::REQUEST {
+            0 => flags & (state::HEAD | state::DIRTY),
+            request => request,
+        };
+        let now = (state, self.record.begun());
         if now != self.last {
             self.last = now;
             self.record.touch();
@@ -243,7 +248,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
                 record.done_with(directive);
                 if half_head { self.answer_half_head(late::raw_head_timeout()) } else { Next::Wait }
             }
-            Directive::RequestTimeout if flags & REQUEST == 0 => {
+            Directive::RequestTimeout if flags & (REQUEST | DIRTY) == 0 => {
                 record.done_with(directive);
                 Next::Wait
             }
@@ -316,7 +321,6 @@ impl<I: Io, S: Handle> Connection<I, S> {
             return Next::Over;
         };
         let Some(parts) = connection.into_parts() else { return Next::Over };
-        self.record.set_fate(Fate::Cut);
         self.stage = Stage::Last { io: parts.io.into_inner(), answer };
         Next::Again
     }
@@ -331,6 +335,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
         };
         let Some(parts) = connection.into_parts() else { return };
         let io = parts.io.into_inner();
+        self.record.touch();
         self.stage = Stage::Http2(speak_http2(io, self.service.clone(), &self.record));
     }
 

@@ -338,8 +338,12 @@ impl Part for Source {
     fn abandon(&self) -> Vec<Stuck> {
         let connections = &self.door.connections;
         let mut stuck = connections.stuck();
-        let own = self.door.life.abandon(&self.identity, StuckKind::Source, "closing its listener");
-        if stuck.is_empty() && connections.len() == 0 {
+        let doing = match connections.len() {
+            0 => "closing its listener".to_owned(),
+            left => format!("closing {left} connections without a request"),
+        };
+        let own = self.door.life.abandon(&self.identity, StuckKind::Source, &doing);
+        if stuck.is_empty() {
             stuck.push(own);
         }
         connections.enter(Mode::Cut);

@@ -444,7 +444,7 @@ impl Desk {
             end_process(code);
         }
         // `run` has returned; `main` may do a little more, but not for ever.
-        let left = hard.max(Instant::now() + EXIT).saturating_duration_since(Instant::now());
+        let left = hard.saturating_duration_since(Instant::now());
         let _ = self.brief.inbox_wait(left);
         end_process(code);
     }
