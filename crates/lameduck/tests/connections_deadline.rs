@@ -158,7 +158,8 @@ fn half_an_upload_is_told_503() {
 fn a_client_that_waits_for_100_continue_is_told_503() {
     let server = short();
     let mut client = connect(&server);
-    let request = b"POST /hang HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
+    let request =
+        b"POST /hang HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
     client.send(request).unwrap();
     pause(ms(100));
     stop(&server);
@@ -194,9 +195,12 @@ fn uploads_at_full_speed_are_told_503_and_not_cut() {
             thread::spawn(move || {
                 let mut client = Client::connect(addr).unwrap();
                 client
-                    .send(b"POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n")
+                    .send(
+                        b"POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n",
+                    )
                     .unwrap();
-                let chunk = b"40\r\n0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n";
+                let chunk =
+                    b"40\r\n0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n";
                 let block = chunk.repeat(16);
                 let end = std::time::Instant::now() + 4 * SECOND;
                 while std::time::Instant::now() < end

@@ -52,7 +52,9 @@ fn an_upload_in_chunks_ends_and_is_answered() {
     let server = start(command());
     let mut client = connect(&server);
     client
-        .send(b"POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        .send(
+            b"POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        )
         .unwrap();
     pause(ms(100));
     stop(&server);

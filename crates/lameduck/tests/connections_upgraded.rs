@@ -5,7 +5,9 @@
 mod target;
 
 use lameduck_testkit::{Client, Ending, Server, pause};
-use target::{SECOND, about, clean, connect, drains_for, forced, ms, start, stop, target as command};
+use target::{
+    SECOND, about, clean, connect, drains_for, forced, ms, start, stop, target as command,
+};
 
 /// FIN and the opcodes of RFC 6455, section 5.2.
 const TEXT: u8 = 0x81;

@@ -83,8 +83,7 @@ fn it_takes_no_connection_after_the_stop_and_can_be_taken_over_by_the_next_proce
     busy.get("/sleep?ms=1000").unwrap();
     pause(ms(100));
     first.signal(Signal::TERM);
-    let refused =
-        || matches!(Client::connect_unix(dir.socket()), Err(Failure::Refused(_)));
+    let refused = || matches!(Client::connect_unix(dir.socket()), Err(Failure::Refused(_)));
     assert!(eventually(SECOND, refused));
     answered(&mut busy);
     clean(&first);

@@ -38,6 +38,8 @@ pub(crate) const ANSWERED: u32 = 1 << 13;
 pub(crate) const LINGER: u32 = 1 << 14;
 /// HTTP/2: the next read gives the PING's answer that the peer did not.
 pub(crate) const PONG: u32 = 1 << 15;
+/// The connection's I/O object is gone, and what was in flight on it has been counted.
+pub(crate) const GONE: u32 = 1 << 16;
 
 /// The state of one connection.
 ///
@@ -97,7 +99,7 @@ impl State {
         let mut now = self.0.load(Ordering::Acquire);
         loop {
             let waits = now & (REQUEST | HEAD) != 0 || (bytes_wait && now & DIRTY == 0);
-            if !waits || now & (HEAD_OUT | LATE | UPGRADED | HTTP2 | LINGER) != 0 {
+            if !waits || now & (HEAD_OUT | LATE | UPGRADED | HTTP2 | LINGER | GONE) != 0 {
                 return false;
             }
             match self.0.compare_exchange_weak(now, now | LATE, Ordering::AcqRel, Ordering::Acquire)
@@ -133,6 +135,7 @@ mod tests {
             (UPGRADED | REQUEST, false, false),
             (HTTP2 | REQUEST, false, false),
             (LATE | REQUEST, false, false),
+            (GONE | REQUEST, false, false),
         ] {
             let state = State::new();
             state.set(flags);

@@ -211,10 +211,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
     /// the kernel.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.io).poll_flush(cx))?;
-        let state = &self.record().state;
-        if state.has(state::DIRTY) {
-            state.clear(state::DIRTY);
+        let record = self.record();
+        if record.state.has(state::DIRTY) {
+            record.state.clear(state::DIRTY);
         }
+        record.flushed();
         Poll::Ready(Ok(()))
     }
 

@@ -39,8 +39,7 @@ impl Frame {
 
     pub(crate) fn ends_stream(&self, stream: u32) -> bool {
         self.stream == stream
-            && (self.kind == RST_STREAM
-                || (self.kind <= HEADERS && self.flags & END_STREAM != 0))
+            && (self.kind == RST_STREAM || (self.kind <= HEADERS && self.flags & END_STREAM != 0))
     }
 
     pub(crate) fn resets(&self, stream: u32) -> bool {
@@ -137,8 +136,8 @@ impl RawHttp2 {
                     let payload = frame.payload.clone();
                     self.send(PING, ACK, 0, &payload);
                 }
-                let dull =
-                    frame.kind == WINDOW_UPDATE || (frame.kind == SETTINGS && frame.flags & ACK != 0);
+                let dull = frame.kind == WINDOW_UPDATE
+                    || (frame.kind == SETTINGS && frame.flags & ACK != 0);
                 if !dull {
                     return Next::Frame(frame);
                 }
