@@ -71,10 +71,13 @@ impl Service {
             .map_err(|error| machine("start the runtime", error))?;
         let shared = self.shared(events, runtime.handle().clone());
         #[cfg(feature = "admin")]
-        if let Some(address) = &settings.admin {
-            let _inside = runtime.enter();
-            crate::admin::start(address, &shared).map_err(failed)?;
-        }
+        let _admin = match &settings.admin {
+            Some(address) => {
+                let _inside = runtime.enter();
+                Some(crate::admin::start(address, &shared).map_err(failed)?)
+            }
+            None => None,
+        };
         let brief = self.brief(&settings, &shared, inbox, Some(signals), Exit::Process, place);
         let supervisor = Supervisor::start(brief, self.journal(&settings), |_| {})
             .map_err(|error| machine("start a thread", error))?;
