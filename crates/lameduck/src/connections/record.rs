@@ -1,7 +1,7 @@
 //! The record of one connection.
 
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -111,6 +111,7 @@ impl Record {
         }
     }
 
+    /// Held for a few instructions only, and never while foreign code runs: the supervisor may wait for it.
     fn requests(&self) -> MutexGuard<'_, Requests> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -445,12 +446,7 @@ impl Record {
             flags if flags & state::HEAD != 0 => "reading the head",
             _ => return Vec::new(),
         };
-        // A task cannot be stuck while it holds this lock; still, nothing here may wait.
-        let mut requests = match self.requests.try_lock() {
-            Ok(requests) => requests,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Vec::new(),
-        };
+        let mut requests = self.requests();
         let mut stuck: Vec<Stuck> = requests
             .iter()
             .map(|request| {
@@ -487,14 +483,11 @@ impl Record {
         if !self.plain || !self.state.claim_late(bytes_wait) {
             return None;
         }
-        let mut requests = match self.requests.try_lock() {
-            Ok(requests) => Some(requests),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        };
         let begun = self.state.has(state::REQUEST);
-        let first = requests.as_mut().and_then(|requests| requests.get(0));
-        let method = first.filter(|_| begun).map(|request| request.method.clone());
+        let mut requests = self.requests();
+        let first = requests.get(0).filter(|_| begun);
+        let method = first.map(|request| request.method.clone());
+        drop(requests);
         let repeatable = method.as_ref().is_none_or(Method::is_idempotent);
         self.count(if repeatable { Ending::Answered503 } else { Ending::Interrupted });
         self.set_fate(Fate::Cut);

@@ -1,9 +1,9 @@
 //! The state of one connection: flags in one atomic word, so that the connection's task and the supervisor
 //! thread can settle who answers without a lock.
 
-#[cfg(loom)]
+#[cfg(lameduck_loom)]
 use loom::sync::atomic::{AtomicU32, Ordering};
-#[cfg(not(loom))]
+#[cfg(not(lameduck_loom))]
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Bytes of a request head were read, and the request did not begin yet.
@@ -111,7 +111,7 @@ impl State {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(lameduck_loom)))]
 mod tests {
     use super::*;
 
@@ -144,7 +144,7 @@ mod tests {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, lameduck_loom))]
 mod loom_tests {
     use loom::sync::Arc;
     use loom::thread;

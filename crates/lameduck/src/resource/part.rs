@@ -4,14 +4,14 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 
 use crate::Error;
 use crate::budget::Span;
 use crate::lifecycle::Shared;
-use crate::part::{Identity, Part, Tier};
+use crate::part::{Identity, Life, Part, Tier};
 use crate::report::{PartReport, PartState, Stuck, StuckKind};
 
 type Closing = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
@@ -21,19 +21,9 @@ pub(crate) struct ResourcePart {
     identity: Identity,
     shared: Arc<Shared>,
     close: Mutex<Option<Box<dyn FnOnce() -> Closing + Send>>>,
-    life: Arc<Mutex<Life>>,
-}
-
-#[derive(Debug, Default)]
-struct Life {
-    limit: Option<Duration>,
-    told: Option<Instant>,
-    ended: Option<(PartState, Option<String>)>,
-    took: Option<Duration>,
-}
-
-fn locked(life: &Mutex<Life>) -> std::sync::MutexGuard<'_, Life> {
-    life.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Less than the whole close budget, if so chosen.
+    limit: Mutex<Option<Duration>>,
+    life: Arc<Life>,
 }
 
 impl ResourcePart {
@@ -50,12 +40,13 @@ impl ResourcePart {
             identity: Identity { name: name.to_owned(), tier: Tier::Resource, place },
             shared: Arc::clone(shared),
             close: Mutex::new(Some(Box::new(move || Box::pin(close())))),
+            limit: Mutex::new(None),
             life: Arc::default(),
         }
     }
 
     pub(super) fn limit(&self, time: Duration) {
-        locked(&self.life).limit = Some(time);
+        *self.limit.lock().unwrap_or_else(PoisonError::into_inner) = Some(time);
     }
 }
 
@@ -68,11 +59,9 @@ impl Part for ResourcePart {
         let Some(close) = self.close.lock().unwrap_or_else(PoisonError::into_inner).take() else {
             return;
         };
-        let limit = {
-            let mut life = locked(&self.life);
-            life.told = Some(Instant::now());
-            life.limit
-        };
+        self.life.begin();
+        self.life.tell();
+        let limit = *self.limit.lock().unwrap_or_else(PoisonError::into_inner);
         let (life, shared) = (Arc::clone(&self.life), Arc::clone(&self.shared));
         drop(self.shared.runtime().spawn(async move {
             // `close` itself runs here, not on the supervisor thread: it is the user's.
@@ -90,45 +79,20 @@ impl Part for ResourcePart {
                     (PartState::Failed, Some(format!("did not close within its {limit}")))
                 }
             };
-            {
-                let mut life = locked(&life);
-                life.took = life.told.map(|told| told.elapsed());
-                life.ended = Some(ended);
-            }
+            life.end(ended.0, ended.1);
             shared.events().check();
         }));
     }
 
     fn is_done(&self) -> bool {
-        locked(&self.life).ended.is_some()
+        self.life.has_ended()
     }
 
     fn abandon(&self) -> Vec<Stuck> {
-        let mut life = locked(&self.life);
-        life.ended.get_or_insert((PartState::Abandoned, None));
-        vec![Stuck {
-            kind: StuckKind::Resource,
-            name: self.identity.name.clone(),
-            place: self.identity.place.to_string(),
-            age: life.told.map(|told| told.elapsed()).unwrap_or_default(),
-            doing: "closing".to_owned(),
-        }]
+        vec![self.life.abandon(&self.identity, StuckKind::Resource, "has not closed")]
     }
 
-    fn report(&self) -> PartReport {
-        let life = locked(&self.life);
-        let (state, detail) = match &life.ended {
-            Some((state, detail)) => (*state, detail.clone()),
-            None if life.told.is_some() => (PartState::Finishing, None),
-            None => (PartState::Running, None),
-        };
-        PartReport {
-            name: self.identity.name.clone(),
-            tier: "resource",
-            place: self.identity.place.to_string(),
-            state,
-            took: life.took,
-            detail,
-        }
+    fn report(&self) -> Option<PartReport> {
+        Some(self.life.report(&self.identity, None))
     }
 }

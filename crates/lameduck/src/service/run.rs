@@ -157,7 +157,10 @@ impl Service {
     fn journal(&self, settings: &Settings) -> Journal {
         let journal = Journal::start(&self.name);
         for remark in &settings.remarks {
-            journal.warn(remark.clone());
+            journal.info(remark.clone());
+        }
+        for warning in &settings.warnings {
+            journal.warn(warning.clone());
         }
         journal
     }

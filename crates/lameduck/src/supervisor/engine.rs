@@ -104,7 +104,7 @@ impl Engine {
     }
 
     pub(super) fn reports(&self) -> Vec<PartReport> {
-        self.parts.iter().map(|part| part.report()).collect()
+        self.parts.iter().filter_map(|part| part.report()).collect()
     }
 
     pub(super) fn totals(&self) -> Totals {

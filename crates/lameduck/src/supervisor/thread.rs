@@ -417,9 +417,13 @@ impl Desk {
         let now = Instant::now();
         let hard = self.machine.deadlines().map_or(now, |deadlines| deadlines.close) + EXIT;
         let report = self.report(now);
+        self.journal.info(report.verdict());
         self.journal.flush(LOG);
         write_bounded(&report, &self.brief.destination, REPORT);
-        self.brief.shared.registry().clear();
+        let shared = Arc::clone(&self.brief.shared);
+        let letting_go = std::thread::Builder::new().name("lameduck-drop".to_owned());
+        // What the user gave us drops with the parts: foreign code, so not here.
+        drop(letting_go.spawn(move || shared.registry().clear()));
         let code = report.exit_code;
         if self.brief.exit == Exit::Return {
             ended(&report);
