@@ -107,4 +107,5 @@ fn the_file_of_a_killed_process_does_not_keep_the_next_from_starting() {
     let mut client = Client::connect_unix(dir.socket()).unwrap();
     client.get("/").unwrap();
     answered(&mut client);
+    assert!(second.runs());
 }

@@ -159,7 +159,9 @@ impl RawHttp2 {
             match self.next(end.saturating_duration_since(Instant::now())) {
                 Next::Frame(frame) if f(&frame) => return frame,
                 Next::Frame(_) => {}
-                other => panic!("{other:?} instead of {what}, after {:?}", self.seen),
+                end @ (Next::Eof | Next::Reset | Next::Nothing) => {
+                    panic!("{end:?} instead of {what}, after {:?}", self.seen)
+                }
             }
         }
     }
