@@ -54,6 +54,8 @@ pub(crate) struct Record {
     pong: AtomicU64,
     /// Requests that have begun, ever.
     begun: AtomicU32,
+    /// HTTP/1: how the last request ended, while its response is not yet with the kernel whole.
+    unflushed: AtomicU8,
     completed: AtomicU32,
     answered_503: AtomicU32,
     interrupted: AtomicU32,
@@ -85,6 +87,7 @@ impl Record {
             goaway: AtomicU64::new(0),
             pong: AtomicU64::new(0),
             begun: AtomicU32::new(0),
+            unflushed: AtomicU8::new(0),
             completed: AtomicU32::new(0),
             answered_503: AtomicU32::new(0),
             interrupted: AtomicU32::new(0),
@@ -135,10 +138,8 @@ impl Record {
 
     /// An HTTP/1 request begins. `false`: the supervisor has answered it already.
     pub(crate) fn begin(&self, method: &Method, path: Option<&PathAndQuery>, flags: u32) -> bool {
-        if self.state.has(state::ENDING) {
-            // A pipelined request follows before the flush.
-            self.flushed();
-        }
+        // hyper begins a request behind another whose response it has not yet written off.
+        self.flushed();
         self.requests().set_first(Request {
             method: method.clone(),
             path: path.cloned(),
@@ -231,54 +232,62 @@ impl Record {
         }
     }
 
-    /// A request is over.
+    /// A request is over. On HTTP/1 its response may still be on its way: it keeps its name, and counts, until
+    /// [`Record::flushed`].
     pub(crate) fn end(&self, key: u32, ending: Ending) {
-        if key == 0 { self.end_first(ending) } else { self.end_stream(key, ending) }
-    }
-
-    fn end_first(&self, ending: Ending) {
-        let flags = self.state.get();
-        if flags & state::LATE != 0 {
-            // Counted by the supervisor when it answered.
+        if key == 0 {
+            if self.state.get() & (state::LATE | state::GONE) != 0 {
+                // Counted by the supervisor when it answered, or when the connection went.
+                return;
+            }
+            self.state.clear(state::REQUEST | state::HEAD_OUT | state::BODY_WAIT);
+            self.unflushed.store(ending as u8, Ordering::Relaxed);
             return;
         }
-        if ending == Ending::Completed && flags & state::DIRTY != 0 {
-            // It is over when the kernel has all of it: until then it can still be cut, and named.
-            self.state.set(state::ENDING);
-        } else {
-            self.requests().remove(0);
-            self.count(ending);
-        }
-        self.state.clear(state::REQUEST | state::HEAD_OUT | state::BODY_WAIT);
-    }
-
-    fn end_stream(&self, key: u32, ending: Ending) {
+        // Under the lock, so that a stream that begins meanwhile is not forgotten, and one that is left when
+        // the connection goes counts once.
         let mut requests = self.requests();
+        if self.state.has(state::GONE) {
+            return;
+        }
         requests.remove(key);
+        self.count(ending);
         if requests.len() == 0 {
-            // Under the lock, so that a stream that begins meanwhile is not forgotten.
             self.touch();
             self.state.clear(state::REQUEST);
         }
-        drop(requests);
-        self.count(ending);
     }
 
-    /// HTTP/1: all that was written is with the kernel.
+    /// HTTP/1: everything written is with the kernel.
     pub(crate) fn flushed(&self) {
-        let flags = self.state.get();
-        if flags & state::ENDING != 0 {
+        // Written by the connection's task alone, which is who asks.
+        if let Some(ending) = Ending::from_u8(self.unflushed.load(Ordering::Relaxed)) {
+            self.unflushed.store(0, Ordering::Relaxed);
             self.requests().remove(0);
-            self.count(Ending::Completed);
+            self.count(ending);
         }
-        self.state.clear(state::DIRTY | state::ENDING);
     }
 
-    /// The connection is gone: a response that was not yet with the kernel did not arrive whole.
-    pub(super) fn gone(&self) {
-        if self.state.has(state::ENDING) {
-            self.count(if self.fate() == Fate::Cut { Ending::Cut } else { Ending::Gone });
+    /// The connection is gone: what was in flight on it did not end well. Its I/O object goes before the
+    /// guards of its requests do, which count nothing any more.
+    pub(super) fn settle(&self) {
+        let mut requests = self.requests();
+        self.state.set(state::GONE);
+        let flags = self.state.get();
+        let by_us = self.fate() == Fate::Cut || self.directive() >= Directive::RequestTimeout;
+        let ending = if by_us { Ending::Cut } else { Ending::Gone };
+        if flags & state::HTTP2 != 0 {
+            (0..requests.len()).for_each(|_| self.count(ending));
+        } else if flags & (state::LATE | state::UPGRADED) == 0 {
+            let unflushed = Ending::from_u8(self.unflushed.load(Ordering::Relaxed));
+            if flags & state::REQUEST != 0 {
+                self.count(ending);
+            } else if let Some(before) = unflushed {
+                let kept = matches!(before, Ending::Interrupted | Ending::Cut | Ending::Gone);
+                self.count(if kept { before } else { ending });
+            }
         }
+        requests.clear();
     }
 
     /// The name of a request, for the log.

@@ -36,10 +36,10 @@ pub(crate) const HOLD: u32 = 1 << 12;
 pub(crate) const ANSWERED: u32 = 1 << 13;
 /// Our half is closed, and what the peer still sends is read and dropped.
 pub(crate) const LINGER: u32 = 1 << 14;
-/// The response of the last request was given to hyper whole, but is not known to be with the kernel.
-pub(crate) const ENDING: u32 = 1 << 16;
 /// HTTP/2: the next read gives the PING's answer that the peer did not.
 pub(crate) const PONG: u32 = 1 << 15;
+/// The connection's I/O object is gone, and what was in flight on it has been counted.
+pub(crate) const GONE: u32 = 1 << 16;
 
 /// The state of one connection.
 ///
@@ -98,8 +98,9 @@ impl State {
     pub(crate) fn claim_late(&self, bytes_wait: bool) -> bool {
         let mut now = self.0.load(Ordering::Acquire);
         loop {
-            let waits = now & (REQUEST | HEAD) != 0 || (bytes_wait && now & DIRTY == 0);
-            if !waits || now & (HEAD_OUT | LATE | UPGRADED | HTTP2 | LINGER | ENDING) != 0 {
+            let half = (now & HEAD != 0 || bytes_wait) && now & DIRTY == 0;
+            let waits = now & REQUEST != 0 || half;
+            if !waits || now & (HEAD_OUT | LATE | UPGRADED | HTTP2 | LINGER | GONE) != 0 {
                 return false;
             }
             match self.0.compare_exchange_weak(now, now | LATE, Ordering::AcqRel, Ordering::Acquire)
@@ -132,10 +133,11 @@ mod tests {
             (REQUEST | DIRTY, false, true),
             (REQUEST | HEAD_OUT, false, false),
             (DIRTY, true, false),
-            (DIRTY | ENDING | HEAD, true, false),
+            (DIRTY | HEAD, true, false),
             (UPGRADED | REQUEST, false, false),
             (HTTP2 | REQUEST, false, false),
             (LATE | REQUEST, false, false),
+            (GONE | REQUEST, false, false),
         ] {
             let state = State::new();
             state.set(flags);

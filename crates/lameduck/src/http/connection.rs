@@ -159,6 +159,10 @@ impl<I: Io, S: Handle> Future for Connection<I, S> {
         let this = &mut *self;
         this.record.keep_waker(cx.waker());
         loop {
+            // Read before hyper is polled: an order that arrives during the poll is obeyed after the next one,
+            // or a request whose handler was not asked to end would be cut instead of answered. The order's
+            // giver wakes this task, so there is a next one.
+            let directive = this.record.directive();
             let stage = match &mut this.stage {
                 Stage::Http1(connection) => {
                     if Pin::new(&mut *connection).poll(cx).is_ready() {
@@ -170,7 +174,6 @@ impl<I: Io, S: Handle> Future for Connection<I, S> {
                         this.change_to_http2();
                         continue;
                     }
-                    let directive = this.record.directive();
                     if directive == Directive::None {
                         this.note_state();
                         return Poll::Pending;
@@ -182,7 +185,6 @@ impl<I: Io, S: Handle> Future for Connection<I, S> {
                     if connection.as_mut().poll(cx).is_ready() {
                         return this.over();
                     }
-                    let directive = this.record.directive();
                     if directive == Directive::None {
                         return Poll::Pending;
                     }
