@@ -38,6 +38,7 @@ fn case(name: &str) -> Result<(), String> {
     let report = exit.report();
     let mut stops = Stops::of(name);
     stops.add(took, Vec::new());
+    stops.answered(CONNECTIONS);
     stops.figures();
     let ended: Vec<Ending> =
         clients.iter_mut().map(|client| client.ending(Duration::from_secs(1))).collect();

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use lameduck_testkit::{KeepAlive, Relay, Running};
+use lameduck_testkit::{Client, KeepAlive, Relay, Running, Signal, pause};
 use libtest_mimic::Trial;
 
 use crate::need::Needs;
@@ -26,7 +26,44 @@ pub(crate) fn trials(needs: &Needs) -> Vec<Trial> {
             }));
         }
     }
+    let name = "responses_say_close_in_the_last_second_of_the_lame_duck_and_not_before";
+    trials.push(needs.trial(name, &[], || last_second(name)));
     trials
+}
+
+/// One client that asks every few milliseconds notes when it is first told to close.
+fn last_second(name: &str) -> Result<(), String> {
+    let lame_duck = Duration::from_millis(1500);
+    let server = on_loopback(User::Ordinary).env("LAMEDUCK_LAME_DUCK", "1500ms").start();
+    server.ready();
+    let mut client = Client::connect(server.addr()).map_err(|error| error.to_string())?;
+    let mut asked = 0;
+    let mut signalled = None;
+    let told = loop {
+        client.get("/").map_err(|error| error.to_string())?;
+        let response = client.read_response().map_err(|error| error.to_string())?;
+        asked += 1;
+        if response.says_close() {
+            break response.at;
+        }
+        signalled = signalled.or_else(|| (asked == 20).then(|| server.signal(Signal::TERM)));
+        pause(Duration::from_millis(5));
+    };
+    let Some(signalled) = signalled else {
+        return Err(format!("{name}: told to close before the signal"));
+    };
+    let exit = server.wait_exit(Duration::from_secs(5));
+    let (told, took) = (told - signalled, exit.at - signalled);
+    let last_second = lame_duck - Duration::from_secs(1);
+    println!("{name}: told to close {told:?} after the signal, exit after {took:?}");
+    // The upper bounds leave room for a busy machine.
+    let room = Duration::from_millis(400);
+    if (last_second..last_second + room).contains(&told)
+        && (lame_duck..lame_duck + room).contains(&took)
+    {
+        return Ok(());
+    }
+    Err(format!("{name}: told to close {told:?} after the signal, exit after {took:?}"))
 }
 
 fn case(name: &str, lame_duck: Duration, round_trip: Duration) -> Result<(), String> {
@@ -43,11 +80,12 @@ fn case(name: &str, lame_duck: Duration, round_trip: Duration) -> Result<(), Str
         stops.keep(relay);
     }
     let figures = stops.figures();
-    // Every client is told to go at least once, and comes back while the listener is still open.
-    let stays = u64::from(!lame_duck.is_zero()) * CLIENTS as u64 * figures.took.len() as u64;
-    if figures.all.reconnects < stays {
+    // After a stop each client comes back once and is refused. In a lame duck's last second every response sends it
+    // away, and it comes back again and again.
+    let clients = CLIENTS as u64 * figures.took.len() as u64;
+    if !lame_duck.is_zero() && figures.all.reconnects < 3 * clients {
         return Err(format!(
-            "{name}: in the lame duck's last second only {} clients were told to close, of {stays}",
+            "{name}: {} reconnects of {clients} clients: they were not told to close in the last second",
             figures.all.reconnects
         ));
     }

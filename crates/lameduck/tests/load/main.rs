@@ -1,7 +1,8 @@
 //! Stops under load: nothing lost, nothing cut, nothing reset, however the clients come and from however far.
 //!
 //! ```text
-//! cargo test -p lameduck --test load                       every case, 2 stops each
+//! cargo build -p lameduck --example target                 the server under test; `--test` alone doesn't build it
+//! cargo test -p lameduck --test load                       every case, 3 stops each
 //! LAMEDUCK_RUNS=20 cargo test -p lameduck --test load      the full measure; scripts/measure-stop prints it as a table
 //! cargo test -p lameduck --test load fresh                 the cases whose name holds `fresh`
 //! ```

@@ -44,6 +44,7 @@ fn in_flight(name: &str) -> Result<(), String> {
         assert_eq!(exit.code, Some(0), "{report}");
         assert_eq!(report["requests"]["completed"], CLIENTS, "{report}");
         println!("exit {:.1} ms after the last response", (exit.at - last).as_secs_f64() * 1e3);
+        stops.answered(CLIENTS);
         stops.add(exit.at - at, Vec::new());
     }
     stops.figures();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lameduck_testkit::{Server, Signal, Tally, eventually, pause};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::load::Load;
 
 /// How often each case stops its server, if nothing else is said by `LAMEDUCK_RUNS`.
-const RUNS: u32 = 2;
+const RUNS: u32 = 3;
 
 /// The longest that a stop may take; the target's whole budget is 6 s.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -27,6 +27,7 @@ pub(crate) fn runs() -> u32 {
 pub(crate) struct Stops {
     name: String,
     loads: Vec<(u32, Box<dyn Load>)>,
+    counted: Tally,
     kept: Vec<Box<dyn std::any::Any>>,
     took: Vec<Duration>,
     completed: u64,
@@ -37,6 +38,7 @@ impl Stops {
         Stops {
             name: name.to_owned(),
             loads: Vec::new(),
+            counted: Tally::default(),
             kept: Vec::new(),
             took: Vec::new(),
             completed: 0,
@@ -77,17 +79,21 @@ impl Stops {
         self.kept.push(Box::new(what));
     }
 
-    /// Counts stops that somebody else did.
+    /// Counts a stop that somebody else did, under `loads`.
     pub(crate) fn add(&mut self, took: Duration, loads: Vec<Box<dyn Load>>) {
         let number = self.took.len() as u32;
         self.took.push(took);
         self.loads.extend(loads.into_iter().map(|load| (number, load)));
     }
 
+    /// Counts requests that no load made.
+    pub(crate) fn answered(&mut self, requests: usize) {
+        self.counted.answered += requests as u64;
+    }
+
     /// Waits for the clients' ends; prints the figures.
     pub(crate) fn figures(self) -> Figures {
-        let Stops { name, loads, kept, mut took, completed } = self;
-        let mut all = Tally::default();
+        let Stops { name, loads, counted: mut all, kept, mut took, completed } = self;
         for (number, load) in loads {
             let mut tally = load.tally();
             for failure in &mut tally.failures {
@@ -164,11 +170,4 @@ impl Figures {
             panic!("{} (LAMEDUCK_FIGURES) can't be written: {error}", path.display());
         }
     }
-}
-
-/// How long `work` took.
-pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let start = Instant::now();
-    let value = work();
-    (value, start.elapsed())
 }
