@@ -31,6 +31,8 @@ pub(crate) struct Stops {
     kept: Vec<Box<dyn std::any::Any>>,
     took: Vec<Duration>,
     completed: u64,
+    /// What the servers said about their stops.
+    reports: Vec<Value>,
 }
 
 impl Stops {
@@ -42,6 +44,7 @@ impl Stops {
             kept: Vec::new(),
             took: Vec::new(),
             completed: 0,
+            reports: Vec::new(),
         }
     }
 
@@ -71,6 +74,7 @@ impl Stops {
         assert_eq!(report["outcome"], "clean", "{name}, stop {number}: {report}");
         self.completed += report["requests"]["completed"].as_u64().unwrap_or_default();
         self.loads.extend(loads.into_iter().map(|load| (number, load)));
+        self.reports.push(report.clone());
         report
     }
 
@@ -93,11 +97,14 @@ impl Stops {
 
     /// Waits for the clients' ends; prints the figures.
     pub(crate) fn figures(self) -> Figures {
-        let Stops { name, loads, counted: mut all, kept, mut took, completed } = self;
+        let Stops { name, loads, counted: mut all, kept, mut took, completed, reports } = self;
         for (number, load) in loads {
             let mut tally = load.tally();
             for failure in &mut tally.failures {
                 failure.insert_str(0, &format!("stop {number}: "));
+            }
+            if let (1.., Some(report)) = (tally.failed(), reports.get(number as usize)) {
+                tally.failures.push(format!("stop {number}: {report}"));
             }
             all.add(&tally);
         }
