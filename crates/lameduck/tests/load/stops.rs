@@ -1,5 +1,6 @@
 //! Stops of one kind, again and again, and what they came to.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Duration;
@@ -11,6 +12,9 @@ use crate::load::Load;
 
 /// How often each case stops its server, if nothing else is said by `LAMEDUCK_RUNS`.
 const RUNS: u32 = 3;
+
+/// How many stops later a load's clients are waited for.
+const BEHIND: u32 = 6;
 
 /// The longest that a stop may take; the target's whole budget is 6 s.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -26,9 +30,10 @@ pub(crate) fn runs() -> u32 {
 /// A case's stops. Clients that wait for a second to be refused do so while the next stop is under way: they are silent.
 pub(crate) struct Stops {
     name: String,
-    loads: Vec<(u32, Box<dyn Load>)>,
-    counted: Tally,
-    kept: Vec<Box<dyn std::any::Any>>,
+    loads: VecDeque<(u32, Box<dyn Load>)>,
+    /// What has been counted so far.
+    all: Tally,
+    kept: VecDeque<(u32, Box<dyn std::any::Any>)>,
     took: Vec<Duration>,
     completed: u64,
     /// What the servers said about their stops.
@@ -39,9 +44,9 @@ impl Stops {
     pub(crate) fn of(name: &str) -> Stops {
         Stops {
             name: name.to_owned(),
-            loads: Vec::new(),
-            counted: Tally::default(),
-            kept: Vec::new(),
+            loads: VecDeque::new(),
+            all: Tally::default(),
+            kept: VecDeque::new(),
             took: Vec::new(),
             completed: 0,
             reports: Vec::new(),
@@ -73,42 +78,54 @@ impl Stops {
         assert_eq!(exit.code, Some(0), "{name}, stop {number}: {report}");
         assert_eq!(report["outcome"], "clean", "{name}, stop {number}: {report}");
         self.completed += report["requests"]["completed"].as_u64().unwrap_or_default();
-        self.loads.extend(loads.into_iter().map(|load| (number, load)));
         self.reports.push(report.clone());
+        self.wait_later(number, loads);
         report
     }
 
     /// Holds something until the clients have ended: a relay.
     pub(crate) fn keep(&mut self, what: impl std::any::Any) {
-        self.kept.push(Box::new(what));
+        self.kept.push_back((self.took.len() as u32, Box::new(what)));
     }
 
     /// Counts a stop that somebody else did, under `loads`.
     pub(crate) fn add(&mut self, took: Duration, loads: Vec<Box<dyn Load>>) {
         let number = self.took.len() as u32;
         self.took.push(took);
-        self.loads.extend(loads.into_iter().map(|load| (number, load)));
+        self.wait_later(number, loads);
     }
 
     /// Counts requests that no load made.
     pub(crate) fn answered(&mut self, requests: usize) {
-        self.counted.answered += requests as u64;
+        self.all.answered += requests as u64;
     }
 
-    /// Waits for the clients' ends; prints the figures.
-    pub(crate) fn figures(self) -> Figures {
-        let Stops { name, loads, counted: mut all, kept, mut took, completed, reports } = self;
-        for (number, load) in loads {
+    /// Puts loads behind those whose ends are still awaited, and waits for those that should have ended by now: their
+    /// threads must not pile up.
+    fn wait_later(&mut self, number: u32, loads: Vec<Box<dyn Load>>) {
+        self.loads.extend(loads.into_iter().map(|load| (number, load)));
+        self.count(number.saturating_sub(BEHIND));
+    }
+
+    /// Waits for the loads of the stops before `end` and counts them.
+    fn count(&mut self, end: u32) {
+        while let Some((number, load)) = self.loads.pop_front_if(|(number, _)| *number < end) {
             let mut tally = load.tally();
             for failure in &mut tally.failures {
                 failure.insert_str(0, &format!("stop {number}: "));
             }
-            if let (1.., Some(report)) = (tally.failed(), reports.get(number as usize)) {
+            if let (1.., Some(report)) = (tally.failed(), self.reports.get(number as usize)) {
                 tally.failures.push(format!("stop {number}: {report}"));
             }
-            all.add(&tally);
+            self.all.add(&tally);
         }
-        drop(kept);
+        while self.kept.pop_front_if(|(number, _)| *number < end).is_some() {}
+    }
+
+    /// Waits for the clients' ends; prints the figures.
+    pub(crate) fn figures(mut self) -> Figures {
+        self.count(u32::MAX);
+        let Stops { name, all, mut took, completed, .. } = self;
         took.sort();
         let figures = Figures { name, all, took, completed };
         figures.print();
