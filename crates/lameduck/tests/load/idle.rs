@@ -20,7 +20,7 @@ pub(crate) fn trials(needs: &Needs) -> Vec<Trial> {
 
 fn case(name: &str) -> Result<(), String> {
     allow_descriptors(2 * CONNECTIONS as u64)?;
-    let server = on_loopback(User::Ordinary).start();
+    let server = on_loopback(User::Ordinary).env("LAMEDUCK_IDLE_GRACE", "250ms").start();
     server.ready();
     let mut clients = Vec::new();
     for _ in 0..CONNECTIONS {
