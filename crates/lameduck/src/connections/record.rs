@@ -153,10 +153,12 @@ impl Record {
     }
 
     /// An HTTP/2 request begins; its key.
+    #[cfg(feature = "http2")]
     pub(crate) fn begin_stream(&self, method: &Method, path: Option<&PathAndQuery>) -> u32 {
         let stream = Stream {
             since: self.server.now(),
             head_out: false,
+            upgraded: false,
             body_wait: false,
             timed_out: false,
             waker: None,
@@ -186,6 +188,15 @@ impl Record {
             stream.head_out = true;
         }
         true
+    }
+
+    /// The stream left HTTP.
+    #[cfg(feature = "http2")]
+    pub(crate) fn upgrade_stream(&self, key: u32) {
+        if let Some(stream) = self.requests().get(key).and_then(|request| request.stream.as_mut()) {
+            stream.head_out = true;
+            stream.upgraded = true;
+        }
     }
 
     /// Whether the head of the handler's own response is out: a 503 of ours does not count for a stream.
@@ -401,7 +412,7 @@ impl Record {
     /// Ends the streams whose time is over.
     pub(super) fn time_out_streams(&self, limit: Duration, now: Duration) {
         self.wake_streams(|stream| {
-            let over = !stream.timed_out && stream.since + limit <= now;
+            let over = !stream.timed_out && !stream.upgraded && stream.since + limit <= now;
             stream.timed_out |= over;
             over
         });
@@ -467,6 +478,7 @@ impl Record {
                     None => (http1, age),
                     Some(stream) => (
                         match (stream.head_out, stream.body_wait) {
+                            _ if stream.upgraded => "upgraded",
                             (true, _) => "writing the response",
                             (false, true) => "waiting for the request's body",
                             (false, false) => "in the handler",

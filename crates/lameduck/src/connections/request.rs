@@ -26,6 +26,8 @@ pub(crate) struct Stream {
     /// When it began, since the server's epoch.
     pub(crate) since: Duration,
     pub(crate) head_out: bool,
+    /// It left HTTP: a WebSocket, for instance (RFC 8441).
+    pub(crate) upgraded: bool,
     pub(crate) body_wait: bool,
     /// Its time is over.
     pub(crate) timed_out: bool,
@@ -80,6 +82,7 @@ impl Requests {
     }
 
     /// Keeps a request of an HTTP/2 connection. Its key is never 0.
+    #[cfg(feature = "http2")]
     pub(crate) fn insert(&mut self, request: Request) -> u32 {
         // 200 streams at most are open at once: the key is small.
         u32::try_from(self.more.insert(request) + 1).unwrap_or(u32::MAX)

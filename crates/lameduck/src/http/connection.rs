@@ -5,8 +5,6 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-#[cfg(feature = "http2")]
-use std::sync::atomic::AtomicU32;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
@@ -144,9 +142,8 @@ fn speak_http1<I: Io, S: Handle>(io: Tracked<I>, service: S, record: &Arc<Record
 
 #[cfg(feature = "http2")]
 fn speak_http2<I: Io, S: Handle>(io: Tracked<I>, service: S, record: &Arc<Record>) -> Http2<I, S> {
-    let begun = Arc::new(AtomicU32::new(0));
-    let streams = Streams::new(Arc::clone(record), Arc::clone(&begun));
-    let serve = Serve::new(service, Arc::clone(record)).for_http2(begun);
+    let streams = Streams::new(Arc::clone(record));
+    let serve = Serve::new(service, Arc::clone(record));
     let mut builder = http2::Builder::new(streams);
     builder.enable_connect_protocol();
     Box::pin(builder.serve_connection(TokioIo::new(io), serve))

@@ -6,7 +6,6 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -18,6 +17,8 @@ use pin_project_lite::pin_project;
 use tokio::task::futures::TaskLocalFuture;
 
 use super::late::{self, Asked, Why};
+#[cfg(feature = "http2")]
+use super::streams;
 use super::{Body, InFlight, ResponseBody};
 use crate::connections::{Ending, Mode, Record, state};
 use crate::lifecycle::{CURRENT, Lifecycle};
@@ -28,19 +29,11 @@ pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 pub(super) struct Serve<S> {
     service: S,
     record: Arc<Record>,
-    /// HTTP/2: the key of the stream that was begun last, for the task that hyper spawns for it next.
-    begun: Option<Arc<AtomicU32>>,
 }
 
 impl<S> Serve<S> {
     pub(super) fn new(service: S, record: Arc<Record>) -> Serve<S> {
-        Serve { service, record, begun: None }
-    }
-
-    /// The same service for HTTP/2.
-    #[cfg(feature = "http2")]
-    pub(super) fn for_http2(self, begun: Arc<AtomicU32>) -> Serve<S> {
-        Serve { begun: Some(begun), ..self }
+        Serve { service, record }
     }
 }
 
@@ -66,13 +59,10 @@ where
             connect: method == Method::CONNECT,
             http10: request.version() <= Version::HTTP_10,
         };
-        let (key, lost) = match &self.begun {
-            Some(begun) => {
-                let key = record.begin_stream(method, path);
-                begun.store(key, Ordering::Relaxed);
-                (key, false)
-            }
-            None => {
+        let (key, lost) = match record.state.has(state::HTTP2) {
+            #[cfg(feature = "http2")]
+            true => (record.begin_stream(method, path), false),
+            _ => {
                 let flags = if has_body { state::BODY_OPEN } else { 0 };
                 (0, !record.begin(method, path, flags))
             }
@@ -89,6 +79,9 @@ where
             Ok(handler) => (Some(CURRENT.scope(lifecycle, handler)), None),
             Err(panic) => (None, Some(crate::panic::message(&*panic))),
         };
+        // Last, so that nothing that the service does comes between this and the task.
+        #[cfg(feature = "http2")]
+        streams::begun(key);
         Handling { handler, in_flight: Some(in_flight), traits, seen: false, lost, panicked }
     }
 }
@@ -227,6 +220,12 @@ where
             return Err("answered by the supervisor".into());
         }
         guard.upgraded();
+        return Ok(response.map(ResponseBody::of_upgrade));
+    }
+    #[cfg(feature = "http2")]
+    if upgrade {
+        record.upgrade_stream(guard.key());
+        streams::upgraded(guard);
         return Ok(response.map(ResponseBody::of_upgrade));
     }
     let mut flags = state::DIRTY;

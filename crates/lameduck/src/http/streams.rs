@@ -1,28 +1,47 @@
 //! The tasks of HTTP/2 streams: hyper runs each on a task of its own, and to end them at a deadline their
 //! wakers must be known.
+//!
+//! hyper's executor is given a bare future, so what it belongs to comes by way of two cells of the thread:
+//! hyper calls the service for a stream and then at once, on the same thread, spawns its task; and it spawns
+//! the copying of an upgraded stream while that stream's task is being polled.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::InFlight;
 use crate::connections::Record;
+
+thread_local! {
+    /// The key of the request that was begun last, until its task is spawned. 0: none.
+    static BEGUN: Cell<u32> = const { Cell::new(0) };
+    /// The guard of the request that was upgraded last, until the copying of its stream is spawned.
+    static UPGRADED: Cell<Option<InFlight>> = const { Cell::new(None) };
+}
+
+/// Keeps the key of a request for the task that hyper spawns for it next.
+pub(super) fn begun(key: u32) {
+    BEGUN.set(key);
+}
+
+/// Keeps the guard of an upgraded request for the task that copies its stream.
+pub(super) fn upgraded(guard: InFlight) {
+    UPGRADED.set(Some(guard));
+}
 
 /// Spawns the streams of one connection.
 #[derive(Clone)]
 pub(super) struct Streams {
     record: Arc<Record>,
-    begun: Arc<AtomicU32>,
 }
 
 impl Streams {
-    /// `begun` holds the key of the request that was begun last: hyper calls the service for a stream and
-    /// then at once asks for its task.
-    pub(super) fn new(record: Arc<Record>, begun: Arc<AtomicU32>) -> Streams {
-        Streams { record, begun }
+    pub(super) fn new(record: Arc<Record>) -> Streams {
+        Streams { record }
     }
 }
 
@@ -31,11 +50,14 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, task: F) {
-        let key = self.begun.swap(0, Ordering::Relaxed);
-        let runtime = self.record.server().shared().runtime();
-        // Without a key it is the copying of an upgraded stream, which ends with the connection.
-        let record = (key != 0).then(|| Arc::clone(&self.record));
-        drop(runtime.spawn(StreamTask { task: Some(task), record, key, known: false }));
+        let upgraded = UPGRADED.take();
+        let key = match &upgraded {
+            Some(guard) => guard.key(),
+            None => BEGUN.replace(0),
+        };
+        let record = Arc::clone(&self.record);
+        let runtime = record.server().shared().runtime().clone();
+        drop(runtime.spawn(StreamTask { task: Some(task), upgraded, record, key, known: false }));
     }
 }
 
@@ -44,7 +66,9 @@ pin_project! {
     struct StreamTask<F> {
         #[pin]
         task: Option<F>,
-        record: Option<Arc<Record>>,
+        // Ends the request of an upgraded stream.
+        upgraded: Option<InFlight>,
+        record: Arc<Record>,
         key: u32,
         known: bool,
     }
@@ -55,19 +79,25 @@ impl<F: Future<Output = ()>> Future for StreamTask<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        if let Some(record) = this.record {
-            if !*this.known {
-                *this.known = true;
-                record.keep_stream_waker(*this.key, cx.waker());
-            }
-            if record.is_over(*this.key) && record.head_is_out(*this.key) {
-                // Its response is under way and its time is over: dropping it sends RST_STREAM.
-                this.task.set(None);
-            }
+        if !*this.known {
+            *this.known = true;
+            this.record.keep_stream_waker(*this.key, cx.waker());
         }
-        match this.task.as_mut().as_pin_mut() {
+        if this.record.is_over(*this.key) && this.record.head_is_out(*this.key) {
+            // Its response is under way and its time is over: dropping it sends RST_STREAM.
+            this.task.set(None);
+        }
+        let polled = match this.task.as_mut().as_pin_mut() {
             Some(task) => task.poll(cx),
             None => Poll::Ready(()),
+        };
+        // Where hyper did not spawn the copying after all, the request ends here.
+        drop(UPGRADED.take());
+        if polled.is_ready()
+            && let Some(guard) = this.upgraded
+        {
+            guard.will_end(crate::connections::Ending::Completed);
         }
+        polled
     }
 }
