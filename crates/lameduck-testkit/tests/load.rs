@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, reason = "a test program")]
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -76,6 +76,44 @@ fn each_way_to_lose_a_request_is_counted_and_told_with_its_time() {
     }
     assert_eq!(tally.failures.len(), 4, "{tally}");
     assert!(tally.failures[0].contains("ms before the signal: lost: reset"), "{tally}");
+}
+
+#[test]
+fn clients_start_spread_over_the_time_they_are_given() {
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&accepted);
+    let addr = serve(move |mut stream| {
+        count.fetch_add(1, Ordering::Relaxed);
+        while read_head(&mut stream) {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK");
+        }
+    });
+    let start = Instant::now();
+    let load = KeepAlive::new(addr).clients(10).spread(SECOND).start();
+    let all = lameduck_testkit::eventually(5 * SECOND, || accepted.load(Ordering::Relaxed) == 10);
+    assert!(all && start.elapsed() >= SECOND * 9 / 10, "{:?}", start.elapsed());
+    assert_eq!(load.finish().failed(), 0);
+}
+
+#[test]
+fn an_upload_arrives_whole_and_takes_its_time() {
+    let addr = serve(|mut stream| {
+        let mut body = [0; 1000];
+        while read_head(&mut stream) && stream.read_exact(&mut body).is_ok() {
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            let _ = stream.write_all(&[head.as_bytes(), &body].concat());
+        }
+    });
+    let body: Vec<u8> = (0..1000_u32).map(|at| (at % 251) as u8).collect();
+    let start = Instant::now();
+    let load = KeepAlive::new(addr)
+        .clients(1)
+        .upload(body.clone(), 10, Duration::from_millis(5))
+        .expect(body)
+        .start();
+    load.flowing(2);
+    assert!(start.elapsed() >= Duration::from_millis(100), "{:?}", start.elapsed());
+    assert_eq!(load.finish().failed(), 0);
 }
 
 #[test]

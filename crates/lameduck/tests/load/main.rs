@@ -39,5 +39,7 @@ fn main() -> ExitCode {
         mixed::trials(&needs),
         sensitivity::trials(&needs),
     ];
-    libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
+    target::clean_up();
+    conclusion.exit_code()
 }

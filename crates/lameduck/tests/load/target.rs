@@ -1,8 +1,7 @@
 //! The server under test: the example `target`.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use lameduck_testkit::{
     NOBODY, Readable, Server, ServerCommand, example, free_port, is_root, readable_by_anyone,
@@ -13,6 +12,14 @@ use lameduck_testkit::{
 /// the grace is lost by the guarantee's own words: that would measure the machine. No stop takes longer by it, since
 /// every client of a load speaks.
 const IDLE_GRACE: &str = "1s";
+
+/// The program where every user can read it.
+static COPY: Mutex<Option<Readable>> = Mutex::new(None);
+
+/// Removes the copy of the program; for the end.
+pub(crate) fn clean_up() {
+    drop(COPY.lock().unwrap_or_else(PoisonError::into_inner).take());
+}
 
 /// Whom the server runs as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,18 +32,14 @@ pub(crate) enum User {
 
 /// The target as `user`, told to bind `host`, which its clients reach as `reached`.
 pub(crate) fn target(user: User, host: IpAddr, reached: IpAddr) -> ServerCommand {
-    static COPY: OnceLock<(Readable, PathBuf)> = OnceLock::new();
     let port = free_port();
     let host = match host {
         IpAddr::V4(host) => host.to_string(),
         IpAddr::V6(host) => format!("[{host}]"),
     };
-    let (_, path) = COPY.get_or_init(|| {
-        let copy = readable_by_anyone(example("target"));
-        let path = copy.path().to_owned();
-        (copy, path)
-    });
-    let command = Server::command(path)
+    let mut copy = COPY.lock().unwrap_or_else(PoisonError::into_inner);
+    let copy = copy.get_or_insert_with(|| readable_by_anyone(example("target")));
+    let command = Server::command(copy)
         .env("HOST", host)
         .env("PORT", port.to_string())
         .env("LAMEDUCK_IDLE_GRACE", IDLE_GRACE)
