@@ -25,9 +25,12 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn new(method: &Method, headers: &HeaderMap) -> Asked {
+        // `application/grpc`, `application/grpc+proto`; not `application/grpc-web`, whose clients take a 503 for
+        // UNAVAILABLE as it is.
         let grpc = headers
             .get(CONTENT_TYPE)
-            .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
+            .and_then(|value| value.as_bytes().strip_prefix(b"application/grpc"))
+            .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')));
         Asked { idempotent: method.is_idempotent(), grpc }
     }
 }
@@ -130,6 +133,9 @@ mod tests {
         let response = unavailable(Asked::new(&Method::POST, &headers), true);
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["grpc-status"], "14");
+
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc-web+proto"));
+        assert_eq!(unavailable(Asked::new(&Method::POST, &headers), true).status(), 503);
     }
 
     #[test]
