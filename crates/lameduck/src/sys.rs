@@ -3,9 +3,11 @@
 #![allow(unsafe_code)]
 
 mod guarded;
+mod queue;
 #[cfg(target_os = "linux")]
 mod sockopt;
 
 pub(crate) use self::guarded::{Guarded, Remote};
+pub(crate) use self::queue::unacknowledged;
 #[cfg(target_os = "linux")]
 pub(crate) use self::sockopt::*;

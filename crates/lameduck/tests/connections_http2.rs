@@ -74,6 +74,35 @@ fn a_stream_that_crosses_the_first_goaway_is_served_and_one_after_the_last_is_no
 }
 
 #[test]
+fn a6_an_endless_stream_of_requests_on_one_connection_cannot_keep_the_process_alive() {
+    let server = start(command());
+    let mut http2 = RawHttp2::connect(server.addr());
+    let mut stopped = None;
+    for number in 0.. {
+        let stream = 2 * number + 1;
+        if number == 50 {
+            stopped = Some(stop(&server));
+        }
+        // Asked for all the same once it is too late: such a stream is not processed, and not an error.
+        http2.get(stream, "/sleep?ms=1");
+        match http2.next(ms(200)) {
+            Next::Frame(_) | Next::Nothing => {}
+            Next::Eof | Next::Reset => break,
+        }
+    }
+    let exit = server.wait_exit(5 * SECOND);
+    let took = exit.at - stopped.expect("the server does not close before it is stopped");
+    assert!(took < 2 * SECOND, "{took:?}");
+    let goaways = goaways(&http2);
+    assert_eq!((goaways.len(), goaways[0]), (2, MAX_STREAM));
+    // Every stream up to the last that the server named was answered whole.
+    for stream in (1..=goaways[1]).step_by(2) {
+        assert!(http2.seen().iter().any(|frame| frame.ends_stream(stream)), "{stream}");
+    }
+    clean(&server);
+}
+
+#[test]
 fn an_idle_connection_closes_in_order() {
     let server = start(command());
     let mut http2 = RawHttp2::connect(server.addr());
@@ -114,7 +143,7 @@ fn a_peer_that_stops_in_the_middle_of_its_preface_is_closed_at_the_end_of_the_id
 
 #[test]
 fn a_peer_that_sends_its_preface_within_the_idle_grace_is_served() {
-    let server = start(command().env("LAMEDUCK_IDLE_GRACE", "1s"));
+    let server = start(command().env("LAMEDUCK_IDLE_GRACE", "2s"));
     let mut http2 = RawHttp2::silent(server.addr());
     stop(&server);
     pause(ms(200));
@@ -191,6 +220,37 @@ fn a_slow_reader_gets_its_whole_response() {
     assert_eq!(http2.end(5 * SECOND), Next::Eof);
     let data = http2.seen().iter().filter(|frame| frame.kind == DATA);
     assert_eq!(data.map(|frame| frame.payload.len()).sum::<usize>(), 1_100);
+    clean(&server);
+}
+
+#[test]
+fn a_frame_that_crosses_the_end_does_not_destroy_the_response() {
+    // 1. A response is whole in the server's socket, but its client reads slowly: most of it is not sent yet.
+    // 2. To the server the last stream has ended: it closes the connection, and could exit.
+    // 3. The client, still reading, sends a WINDOW_UPDATE, as every client does.
+    // 4. A socket that is closed for reading answers it with a reset, and drops what it has not sent.
+    let server = start(command());
+    let mut http2 = RawHttp2::connect(server.addr());
+    let _ = http2.client.socket().set_recv_buffer_size(128 * 1024);
+    http2.send(target::frames::SETTINGS, 0, 0, &[0, 4, 0x20, 0, 0, 0]);
+    http2.widen(0, 1 << 29);
+    const PIECES: usize = 40;
+    http2.wait_for_window();
+    http2.head(1, "POST", "/echo", &[], false);
+    for number in 0..PIECES {
+        http2.send(DATA, u8::from(number + 1 == PIECES), 1, &[b'x'; 16 * 1024]);
+    }
+    pause(ms(500));
+    stop(&server);
+    // Without our answer to its PING the last GOAWAY, and the end, come after a second.
+    pause(ms(1_200));
+    http2.widen(1, 1);
+    pause(ms(100));
+    let end = http2.end(10 * SECOND);
+    let data = http2.seen().iter().filter(|frame| frame.kind == DATA);
+    let whole = PIECES * 16 * 1024;
+    assert_eq!(data.map(|frame| frame.payload.len()).sum::<usize>(), whole, "{end:?}");
+    assert_eq!(end, Next::Eof);
     clean(&server);
 }
 
@@ -276,7 +336,7 @@ fn a_preface_that_comes_byte_by_byte_is_detected() {
 
 #[test]
 fn a_request_that_begins_like_the_preface_is_http_1() {
-    let server = start(command().env("LAMEDUCK_IDLE_GRACE", "1s"));
+    let server = start(command().env("LAMEDUCK_IDLE_GRACE", "2s"));
     let addr: SocketAddr = server.addr();
     for (beginning, rest) in [
         ("P", "OST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody"),
@@ -296,7 +356,7 @@ fn a_request_that_begins_like_the_preface_is_http_1() {
     client.send(b"P").unwrap();
     pause(ms(100));
     stop(&server);
-    pause(ms(1_500));
+    pause(ms(2_500));
     client.send(b"OST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody").unwrap();
     assert_eq!(answered_and_closed(&mut client).text(), "body");
     clean(&server);

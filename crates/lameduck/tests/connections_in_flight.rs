@@ -123,7 +123,7 @@ fn a_request_waiting_for_100_continue_proceeds() {
 
 #[test]
 fn an_expectation_that_comes_within_the_idle_grace_is_met() {
-    let server = start(command().env("LAMEDUCK_IDLE_GRACE", "1s"));
+    let server = start(command().env("LAMEDUCK_IDLE_GRACE", "2s"));
     let mut client = idle(&server);
     stop(&server);
     client
@@ -211,7 +211,7 @@ fn clients_that_reset_in_the_middle_disturb_nobody() {
 
 #[test]
 fn bytes_that_are_no_http_are_told_400() {
-    let server = start(command().env("LAMEDUCK_IDLE_GRACE", "1s"));
+    let server = start(command().env("LAMEDUCK_IDLE_GRACE", "2s"));
     let mut before = connect(&server);
     let mut during = connect(&server);
     before.send(b"\x16\x03\x01\x02\x00 this is no HTTP\r\n\r\n").unwrap();

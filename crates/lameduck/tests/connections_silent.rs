@@ -5,8 +5,6 @@
 
 mod target;
 
-use std::time::Instant;
-
 use lameduck_testkit::{Client, Ending, Server, pause};
 use target::{
     ROOM, SECOND, about, answered, answered_and_closed, clean, connect, drains_for, forced, idle,
@@ -15,7 +13,7 @@ use target::{
 
 /// A server whose idle grace leaves the test time to act within it.
 fn patient() -> Server {
-    start(command().env("LAMEDUCK_IDLE_GRACE", "1s"))
+    start(command().env("LAMEDUCK_IDLE_GRACE", "2s"))
 }
 
 #[test]
@@ -34,8 +32,8 @@ fn a8_a_connection_that_has_not_spoken_is_closed_in_order_at_the_end_of_the_idle
     let server = patient();
     let mut client = connect(&server);
     let at = stop(&server);
-    assert_eq!(client.ending(4 * SECOND), Ending::Eof);
-    about(at.elapsed(), SECOND);
+    assert_eq!(client.ending(6 * SECOND), Ending::Eof);
+    about(at.elapsed(), 2 * SECOND);
     assert_eq!(clean(&server)["connections"]["closed_idle"], 1);
 }
 
@@ -55,17 +53,17 @@ fn a8_an_idle_connection_is_closed_in_order_at_the_end_of_the_idle_grace() {
     let server = patient();
     let mut client = idle(&server);
     let at = stop(&server);
-    assert_eq!(client.ending(4 * SECOND), Ending::Eof);
-    about(at.elapsed(), SECOND);
+    assert_eq!(client.ending(6 * SECOND), Ending::Eof);
+    about(at.elapsed(), 2 * SECOND);
     assert_eq!(clean(&server)["connections"]["closed_idle"], 1);
 }
 
 #[test]
 fn a8_an_idle_connection_whose_last_response_promised_more_may_use_its_grace_from_then_on() {
     // The response's head was out before the stop, without `Connection: close`: its client may ask again.
-    let server = start(command().env("LAMEDUCK_IDLE_GRACE", "500ms"));
+    let server = start(command().env("LAMEDUCK_IDLE_GRACE", "1s"));
     let mut client = connect(&server);
-    client.get("/stream?chunks=2&ms=1000").unwrap();
+    client.get("/stream?chunks=2&ms=1500").unwrap();
     client.wait_for("chunk 0000", SECOND).unwrap();
     stop(&server);
     assert!(!answered(&mut client).says_close());
@@ -113,7 +111,7 @@ fn a_head_that_begins_within_the_idle_grace_is_waited_for() {
     stop(&server);
     pause(ms(300));
     client.send(b"GET / HTT").unwrap();
-    pause(ms(1_200));
+    pause(ms(2_200));
     client.send(b"P/1.1\r\nHost: test\r\n\r\n").unwrap();
     answered_and_closed(&mut client);
     clean(&server);
@@ -184,15 +182,14 @@ fn silence_of_some_does_not_cut_the_grace_of_others() {
     let server = patient();
     let mut silent: Vec<Client> = (0..20).map(|_| connect(&server)).collect();
     let mut speaks = idle(&server);
-    let at = Instant::now();
-    stop(&server);
+    let at = stop(&server);
     drop(silent.split_off(10));
     pause(ms(500));
     speaks.get("/").unwrap();
     answered_and_closed(&mut speaks);
     for client in &mut silent {
-        assert_eq!(client.ending(3 * SECOND), Ending::Eof);
+        assert_eq!(client.ending(6 * SECOND), Ending::Eof);
     }
-    about(at.elapsed(), SECOND);
+    about(at.elapsed(), 2 * SECOND);
     clean(&server);
 }

@@ -194,10 +194,11 @@ fn http2(
     let Some(pong) = view.pong else {
         return Verdict::at(goaway + PONG, now, Directive::AssumePong);
     };
-    if busy {
+    if busy || view.flags & state::DIRTY != 0 {
+        // With no stream open, the last response may still be on its way to a slow reader.
         return Verdict::nothing();
     }
-    // h2 closes by itself once no stream is open; a peer that does not read could keep it from that.
+    // h2 closes by itself once no stream is open.
     Verdict::at(pong.max(view.since) + SEVER, now, Directive::CloseIdle)
 }
 

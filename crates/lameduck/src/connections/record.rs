@@ -446,8 +446,11 @@ impl Record {
     /// How many requests are in flight, a half-read head and a response on its way included.
     pub(super) fn in_flight(&self) -> usize {
         let flags = self.state.get();
-        if flags & (state::HTTP2 | state::UPGRADED) != 0 {
+        if flags & state::UPGRADED != 0 {
             return self.requests().len();
+        }
+        if flags & state::HTTP2 != 0 {
+            return self.requests().len().max(usize::from(flags & state::DIRTY != 0));
         }
         usize::from(flags & (state::HEAD | state::REQUEST | state::DIRTY) != 0)
     }

@@ -362,7 +362,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
             }
             Directive::CloseIdle => {
                 record.done_with(directive);
-                if flags & state::SETTLED != 0 && flags & state::REQUEST != 0 {
+                if flags & state::SETTLED != 0 && flags & (state::REQUEST | state::DIRTY) != 0 {
                     return Next::Wait;
                 }
                 record.set_fate(Fate::ClosedIdle);

@@ -28,9 +28,12 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn new(method: &Method, headers: &HeaderMap) -> Asked {
+        // `application/grpc`, `application/grpc+proto`; not `application/grpc-web`, whose clients take a 503 for
+        // UNAVAILABLE as it is.
         let grpc = headers
             .get(CONTENT_TYPE)
-            .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
+            .and_then(|value| value.as_bytes().strip_prefix(b"application/grpc"))
+            .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')));
         Asked { idempotent: method.is_idempotent(), grpc }
     }
 }
@@ -152,6 +155,10 @@ mod tests {
             assert_eq!(response.status(), 200);
             assert_eq!(response.headers()["grpc-status"], status);
         }
+
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc-web+proto"));
+        let response = unavailable(Asked::new(&Method::POST, &headers), true, Why::Stopping);
+        assert_eq!(response.status(), 503);
     }
 
     #[test]

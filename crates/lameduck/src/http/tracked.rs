@@ -15,10 +15,13 @@ use tokio::time::Sleep;
 
 use super::frames::{Frames, PONG, PREFACE};
 use super::peek;
-use crate::connections::{Membership, Record, state};
+use crate::connections::{Membership, Mode, Record, state};
+use crate::sys::unacknowledged;
 
 /// How long a closed half is read on (RFC 9112, section 9.6, asks for "a while").
 const LINGER: Duration = Duration::from_secs(1);
+/// How often that is done in ordinary life for an HTTP/2 peer that has not got all of its responses.
+const SERVING_LINGERS: u8 = 10;
 
 /// How many bytes of the preface no HTTP/1 request begins with: the method PRI is reserved for it (RFC 9113,
 /// section 3.4). A peer that stops in the middle of the rest is no half head to wait for.
@@ -48,8 +51,12 @@ pub(super) struct Tracked<I> {
 #[derive(Debug)]
 enum Closing {
     No,
-    /// Our half is closed; the peer's is read on until then.
-    Lingers(Pin<Box<Sleep>>),
+    /// Our half is closed; the peer's is read on until then, and longer where an HTTP/2 peer has not got all:
+    /// in a drain until its deadline, else `left` times.
+    Lingers {
+        until: Pin<Box<Sleep>>,
+        left: u8,
+    },
     Done,
 }
 
@@ -243,16 +250,24 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
                     let flags = record.state.get();
                     let unread = flags & (state::BODY_OPEN | state::HEAD) != 0
                         || record.remote().with(peek) == Some(peek::Seen::Bytes);
-                    if unread && flags & state::HTTP2 == 0 {
+                    if unread || owes(record) {
                         record.state.set(state::LINGER);
-                        this.closing = Closing::Lingers(Box::pin(tokio::time::sleep(LINGER)));
+                        let until = Box::pin(tokio::time::sleep(LINGER));
+                        this.closing = Closing::Lingers { until, left: SERVING_LINGERS };
                     } else {
                         this.closing = Closing::Done;
                     }
                 }
-                Closing::Lingers(until) => {
+                Closing::Lingers { until, left } => {
                     if until.as_mut().poll(cx).is_ready() {
-                        this.closing = Closing::Done;
+                        *left = left.saturating_sub(1);
+                        let (until, left) = (until.as_mut(), *left);
+                        let draining = this.membership.record().server().mode() >= Mode::Draining;
+                        if (draining || left > 0) && owes(this.membership.record()) {
+                            until.reset(tokio::time::Instant::now() + LINGER);
+                        } else {
+                            this.closing = Closing::Done;
+                        }
                         continue;
                     }
                     let mut dropped = [0; 8192];
@@ -265,6 +280,14 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
             }
         }
     }
+}
+
+/// Whether an HTTP/2 peer has not got all that was sent. Unlike one of HTTP/1, it goes on sending (WINDOW_UPDATE)
+/// while it reads its last response: a socket that is closed by then answers with a reset, and drops the rest.
+fn owes(record: &Record) -> bool {
+    const END_OF_STREAM: usize = 1;
+    record.state.has(state::HTTP2)
+        && record.remote().with(unacknowledged).is_some_and(|bytes| bytes > END_OF_STREAM)
 }
 
 impl<I> Tracked<I> {

@@ -166,6 +166,17 @@ impl RawHttp2 {
         }
     }
 
+    /// Waits until the server lets us send more than 64 KB on the connection.
+    #[track_caller]
+    pub(crate) fn wait_for_window(&mut self) {
+        let opened = |frame: &Frame| frame.kind == WINDOW_UPDATE && frame.stream == 0;
+        let end = Instant::now() + Duration::from_secs(5);
+        while !self.seen.iter().any(opened) {
+            assert!(Instant::now() < end, "no WINDOW_UPDATE: {:?}", self.seen);
+            let _ = self.next(Duration::from_millis(10));
+        }
+    }
+
     /// Reads to the end of a response and returns its body.
     #[track_caller]
     pub(crate) fn body(&mut self, stream: u32) -> Vec<u8> {

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// Room for a machine that has other things to do.
-pub(crate) const ROOM: Duration = SECOND;
+pub(crate) const ROOM: Duration = Duration::from_secs(2);
 
 pub(crate) const fn ms(time: u64) -> Duration {
     Duration::from_millis(time)
@@ -60,20 +60,17 @@ pub(crate) fn stop(server: &Server) -> Instant {
     let at = server.signal(Signal::TERM);
     server.wait_for_stderr("lameduck: draining", 5 * SECOND);
     // The log is ahead of the parts that are told to stop.
-    let port = server.addr().port();
-    assert!(eventually(5 * SECOND, || !listens(port)), "{}", server.transcript());
+    assert!(eventually(5 * SECOND, || !listens(server.addr())), "{}", server.transcript());
     at
 }
 
-/// Whether anybody listens on the port of 127.0.0.1.
-pub(crate) fn listens(port: u16) -> bool {
-    const LISTEN: &str = "0A";
-    let local = format!("0100007F:{port:04X}");
-    let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux has it");
-    table.lines().any(|line| {
-        let mut words = line.split_whitespace().skip(1);
-        words.next() == Some(&local) && words.nth(1) == Some(LISTEN)
-    })
+/// Whether anybody listens there: nobody else can be bound to it as long.
+fn listens(addr: SocketAddr) -> bool {
+    use socket2::{Domain, Socket, Type};
+
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None).expect("a socket");
+    socket.set_reuse_address(true).expect("an option of every socket");
+    socket.bind(&addr.into()).is_err()
 }
 
 /// Reads a whole 200.

@@ -114,7 +114,9 @@ fn http2_is_told_at_once_then_after_a_second_without_pong_the_last_goaway_goes_o
         pong: Some(ms(101_000)),
         ..view(HTTP2 | SETTLED | flags)
     };
-    assert_eq!(ask(ponged(REQUEST), Mode::Draining, 109_000), act(Directive::None));
+    for in_flight in [REQUEST, DIRTY, REQUEST | DIRTY] {
+        assert_eq!(ask(ponged(in_flight), Mode::Draining, 109_000), act(Directive::None));
+    }
     assert_eq!(ask(ponged(0), Mode::Draining, 101_249), wait(101_250));
     assert_eq!(ask(ponged(0), Mode::Draining, 101_250), act(Directive::CloseIdle));
 }
