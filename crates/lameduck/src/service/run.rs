@@ -70,11 +70,16 @@ impl Service {
             .build()
             .map_err(|error| machine("start the runtime", error))?;
         let shared = self.shared(events, runtime.handle().clone());
+        // Held until the very end: it answers for as long as this lives.
         #[cfg(feature = "admin")]
-        if let Some(address) = &settings.admin {
+        let _admin = {
             let _inside = runtime.enter();
-            crate::admin::start(address, &shared).map_err(failed)?;
-        }
+            let address = settings.admin.as_ref();
+            address
+                .map(|address| crate::admin::start(address, &shared))
+                .transpose()
+                .map_err(failed)?
+        };
         let brief = self.brief(&settings, &shared, inbox, Some(signals), Exit::Process, place);
         let supervisor = Supervisor::start(brief, self.journal(&settings), |_| {})
             .map_err(|error| machine("start a thread", error))?;
