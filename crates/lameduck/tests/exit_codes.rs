@@ -160,6 +160,9 @@ fn code_75_a_worker_a_shield_or_a_resource_that_does_not_end() {
 
 #[test]
 fn code_75_a_resource_that_outlasts_its_own_limit_and_what_it_used_still_closes() {
+    // 1. `cache` uses `db`, has 100 ms of its own to close, and never does.
+    // 2. The service stops, with 20 s for closing: no deadline of a phase passes.
+    // 3. `cache` was abandoned, which is 75 and names it; it was told as failed, 1, and not as stuck.
     let server = serving(fixture(&["resource=db", "resource=cache:limited:db", "http"]).env("LAMEDUCK_CLOSE", "20s"));
     let signal = server.signal(Signal::TERM);
     let exit = server.wait_exit(15 * SECOND);

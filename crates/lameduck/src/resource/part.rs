@@ -30,6 +30,8 @@ struct Life {
     told: Option<Instant>,
     ended: Option<(PartState, Option<String>)>,
     took: Option<Duration>,
+    /// Left behind at its own limit.
+    overdue: bool,
 }
 
 fn locked(life: &Mutex<Life>) -> std::sync::MutexGuard<'_, Life> {
@@ -56,6 +58,16 @@ impl ResourcePart {
 
     pub(super) fn limit(&self, time: Duration) {
         locked(&self.life).limit = Some(time);
+    }
+
+    fn stuck(&self, age: Duration, doing: &str) -> Stuck {
+        Stuck {
+            kind: StuckKind::Resource,
+            name: self.identity.name.clone(),
+            place: self.identity.place.to_string(),
+            age,
+            doing: doing.to_owned(),
+        }
     }
 }
 
@@ -87,13 +99,17 @@ impl Part for ResourcePart {
                 Some(Err(panic)) => (PartState::Panicked, Some(crate::panic::message(&*panic))),
                 None => {
                     let limit = Span(limit.unwrap_or_default());
-                    (PartState::Failed, Some(format!("did not close within its {limit}")))
+                    (PartState::Abandoned, Some(format!("did not close within its {limit}")))
                 }
             };
             {
                 let mut life = locked(&life);
                 life.took = life.told.map(|told| told.elapsed());
-                life.ended = Some(ended);
+                // The tier's deadline may have come first: then it was named there.
+                if life.ended.is_none() {
+                    life.overdue = ended.0 == PartState::Abandoned;
+                    life.ended = Some(ended);
+                }
             }
             shared.events().check();
         }));
@@ -106,13 +122,15 @@ impl Part for ResourcePart {
     fn abandon(&self) -> Vec<Stuck> {
         let mut life = locked(&self.life);
         life.ended.get_or_insert((PartState::Abandoned, None));
-        vec![Stuck {
-            kind: StuckKind::Resource,
-            name: self.identity.name.clone(),
-            place: self.identity.place.to_string(),
-            age: life.told.map(|told| told.elapsed()).unwrap_or_default(),
-            doing: "closing".to_owned(),
-        }]
+        let age = life.told.map(|told| told.elapsed()).unwrap_or_default();
+        vec![self.stuck(age, "closing")]
+    }
+
+    fn overdue(&self) -> Option<Stuck> {
+        let life = locked(&self.life);
+        let doing = life.ended.as_ref().and_then(|(_, detail)| detail.as_deref());
+        let age = life.took.unwrap_or_default();
+        life.overdue.then(|| self.stuck(age, doing.unwrap_or("closing")))
     }
 
     fn report(&self) -> PartReport {

@@ -107,6 +107,11 @@ impl Engine {
         self.parts.iter().map(|part| part.report()).collect()
     }
 
+    /// What was left behind at deadlines of its own.
+    pub(super) fn overdue(&self) -> Vec<Stuck> {
+        self.parts.iter().filter_map(|part| part.overdue()).collect()
+    }
+
     pub(super) fn totals(&self) -> Totals {
         let mut totals = Totals::default();
         self.each(|part| part.count(&mut totals));

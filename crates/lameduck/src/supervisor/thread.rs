@@ -368,6 +368,11 @@ impl Desk {
         }
         let (requests, connections) = totals.since(&self.at_begin);
         let mut stuck = std::mem::take(&mut self.stuck);
+        let overdue = self.engine.as_ref().map(Engine::overdue).unwrap_or_default();
+        if !overdue.is_empty() {
+            self.machine.note_abandoned();
+        }
+        stuck.extend(overdue);
         stuck.extend(self.stuck_setup());
         let stuck_unlisted = stuck.len().saturating_sub(Report::STUCK_LISTED);
         stuck.truncate(Report::STUCK_LISTED);
