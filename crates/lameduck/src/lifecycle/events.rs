@@ -13,6 +13,8 @@ pub(crate) enum Message {
     Started,
     /// The setup failed: why.
     StartFailed(String),
+    /// Nothing of the setup is left: it returned, or was dropped.
+    SetupOver,
     /// A stop was begun from code: why.
     Stop { reason: String },
     /// A part failed and brings the service down.

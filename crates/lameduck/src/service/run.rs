@@ -220,6 +220,14 @@ async fn set_up<F>(
 ) where
     F: AsyncFnOnce(&mut Setup) -> Result<(), Error>,
 {
+    /// Says that nothing of the setup is left, however it ends: declared first, dropped last.
+    struct Over<'a>(&'a Shared);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.events().send(Message::SetupOver);
+        }
+    }
+    let _over = Over(shared);
     #[cfg(not(feature = "http1"))]
     let _ = settings;
     let work = async {

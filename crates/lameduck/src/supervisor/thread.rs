@@ -21,6 +21,9 @@ use crate::report::{
 const REPORT: Duration = Duration::from_millis(100);
 /// How long the log may take to catch up before the report.
 const LOG: Duration = Duration::from_millis(20);
+/// How long an abandoned setup may take to let go: what it declares until then is closed too. Only one that
+/// blocks its thread takes longer.
+const LET_GO: Duration = Duration::from_millis(100);
 /// How often parts are asked to see to their own deadlines when none of them knows better.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -89,6 +92,10 @@ struct Desk {
     stuck: Vec<Stuck>,
     started: Instant,
     setup_returned: bool,
+    /// Nothing of the setup is left.
+    setup_over: bool,
+    /// Until when an abandoned setup may let go; its parts are taken over then.
+    let_go_by: Option<Instant>,
 }
 
 impl Desk {
@@ -105,6 +112,8 @@ impl Desk {
             stuck: Vec::new(),
             started: now,
             setup_returned: false,
+            setup_over: false,
+            let_go_by: None,
         }
     }
 
@@ -127,7 +136,8 @@ impl Desk {
             if self.machine.phase() == Phase::Stopped {
                 return;
             }
-            let next = [self.machine.wake_at(), tick_at].into_iter().flatten().min();
+            let wakes = [self.machine.wake_at(), tick_at, self.let_go_by];
+            let next = wakes.into_iter().flatten().min();
             self.wait(next);
             let before = self.machine.phase();
             let signals = self.brief.signals.as_mut().map(Signals::take).unwrap_or_default();
@@ -166,6 +176,7 @@ impl Desk {
         let now = Instant::now();
         match message {
             Message::Check => {}
+            Message::SetupOver => self.setup_over = true,
             Message::Started => {
                 self.setup_returned = true;
                 if self.machine.phase() == Phase::Starting {
@@ -215,6 +226,12 @@ impl Desk {
 
     /// Tells the parts of the current tier what they can be told, and moves on while nothing is left.
     fn advance(&mut self) {
+        if let Some(at) = self.let_go_by {
+            if !self.setup_over && Instant::now() < at && self.machine.phase() != Phase::Stopped {
+                return;
+            }
+            self.take_over_start();
+        }
         loop {
             let tier = match self.machine.phase() {
                 Phase::Starting | Phase::Ready | Phase::LameDuck | Phase::Stopped => return,
@@ -230,6 +247,13 @@ impl Desk {
         }
     }
 
+    /// Takes over what an abandoned setup has declared, to close it.
+    fn take_over_start(&mut self) {
+        if self.let_go_by.take().is_some() {
+            self.engine = Some(Engine::of_abandoned_start(self.brief.shared.registry()));
+        }
+    }
+
     fn act(&mut self, action: Action, now: Instant) {
         match action {
             Action::Enter(phase) => self.enter(phase, now),
@@ -242,10 +266,10 @@ impl Desk {
                     );
                     self.cause = Some(Cause::Start { message });
                 }
-                if !self.setup_returned {
-                    self.brief.shared.start_abandoned.cancel();
-                }
-                self.engine = Some(Engine::of_abandoned_start(self.brief.shared.registry()));
+                // It may be about to declare one part more, which has to close as well: its parts are taken
+                // over once it has let go.
+                self.brief.shared.start_abandoned.cancel();
+                self.let_go_by = Some(now + LET_GO);
             }
             Action::SayGoodbye => self.each(|part| part.say_goodbye()),
             Action::CutSources => {
@@ -262,6 +286,7 @@ impl Desk {
                 self.leave_behind(Tier::Worker);
             }
             Action::AbandonResources => {
+                self.take_over_start();
                 self.abandon(Tier::Resource);
                 self.leave_behind(Tier::Resource);
             }
