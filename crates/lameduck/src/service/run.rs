@@ -62,6 +62,7 @@ impl Service {
         };
         let signals = signals.map_err(|error| machine("take signals", error))?;
         let settings = environment::settings(&self).map_err(failed)?;
+        environment::check_threads().map_err(failed)?;
         let (events, inbox) =
             Events::channel().map_err(|error| machine("open a descriptor", error))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
