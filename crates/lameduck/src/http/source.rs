@@ -267,12 +267,18 @@ fn trouble(error: &std::io::Error) -> Trouble {
 /// Descriptors have run out: one warning, and longer and longer pauses, up to a second.
 #[derive(Default)]
 struct Shortage {
-    last: Option<Duration>,
+    pause: Option<Duration>,
+    /// When accept last failed, from the warning until it has gone well for a while.
+    last: Option<Instant>,
 }
 
 impl Shortage {
+    /// How long accepting must have gone well for the shortage to be over: longer than any pause. Each
+    /// connection that goes makes room for one more, which is no end of it.
+    const CALM: Duration = Duration::from_secs(2);
+
     fn pause(&mut self, name: &str, error: &std::io::Error) -> Duration {
-        if self.last.is_none() {
+        if self.last.replace(Instant::now()).is_none() {
             tracing::warn!(
                 target: "lameduck",
                 source = name,
@@ -280,14 +286,16 @@ impl Shortage {
                  or set a connection limit"
             );
         }
-        let pause = self.last.map_or(Duration::from_millis(10), |last| last * 2);
+        let pause = self.pause.map_or(Duration::from_millis(10), |last| last * 2);
         let pause = pause.min(Duration::from_secs(1));
-        self.last = Some(pause);
+        self.pause = Some(pause);
         pause
     }
 
     fn over(&mut self, name: &str) {
-        if self.last.take().is_some() {
+        self.pause = None;
+        if self.last.is_some_and(|last| last.elapsed() >= Self::CALM) {
+            self.last = None;
             tracing::info!(target: "lameduck", source = name, "accepting connections again");
         }
     }
