@@ -317,13 +317,14 @@ impl Desk {
     }
 
     fn enter(&mut self, phase: Phase, now: Instant) {
+        // Before it is logged: whoever reads the log finds it so.
+        self.brief.shared.publish(phase, now, self.machine.deadlines());
         if self.began.is_none() && phase > Phase::Ready {
             self.began = Some(jiff::Timestamp::now());
             self.at_begin = self.engine.as_ref().map(Engine::totals).unwrap_or_default();
             let cause = self.cause.as_ref().map(ToString::to_string).unwrap_or_default();
             self.journal.info(format!("{cause}: stopping"));
         }
-        self.brief.shared.publish(phase, now, self.machine.deadlines());
         match phase {
             Phase::Starting | Phase::Finishing | Phase::Closing | Phase::Stopped => {}
             Phase::Ready => {
