@@ -73,9 +73,8 @@ fn get_within(server: &Server, time: Duration) -> Option<u16> {
 
 #[test]
 fn signals_and_a_forced_exit_need_no_runtime_thread() {
-    let server = serving(
-        fixture(&["http"]).env("TOKIO_WORKER_THREADS", "1").env("LAMEDUCK_DRAIN", "60s"),
-    );
+    let server =
+        serving(fixture(&["http"]).env("TOKIO_WORKER_THREADS", "1").env("LAMEDUCK_DRAIN", "60s"));
     let _starving = starve(&server, "GET");
     server.signal(Signal::TERM);
     server.wait_for_stderr("SIGTERM: stopping", 5 * SECOND);
@@ -102,12 +101,8 @@ fn b9_a_blocked_blocking_thread_does_not_hold_the_exit() {
 
 #[test]
 fn b9_a_blocking_thread_that_nobody_waits_for_does_not_hold_a_clean_exit() {
-    let (command, admin) = with_admin(fixture(&["http"]));
-    let server = serving(command);
-    let client = asking(server.addr(), "/block?ms=60000");
-    in_flight(admin, 1);
-    drop(client);
-    in_flight(admin, 0);
+    let server = serving(fixture(&["http"]));
+    assert_eq!(status(server.addr(), "/leave-blocked"), Some(200));
     let signal = server.signal(Signal::TERM);
     let exit = server.wait_exit(10 * SECOND);
     ended(&exit, 0, "clean");
@@ -140,7 +135,9 @@ impl Drop for ReportFile {
 #[test]
 fn a_blocked_standard_error_holds_up_neither_the_stop_nor_the_report_file() {
     // With the log (which blocks as well) and without.
-    for (name, words) in [("log", &["http", "resource=db"][..]), ("quiet", &["quiet", "http", "resource=db"])] {
+    for (name, words) in
+        [("log", &["http", "resource=db"][..]), ("quiet", &["quiet", "http", "resource=db"])]
+    {
         let file = ReportFile::new(name);
         let command = fixture(words).env("LAMEDUCK_REPORT", &file.0).stderr_blocked();
         let server = serving(command);
@@ -202,8 +199,7 @@ fn a_blocked_standard_error_does_not_hold_up_a_second_signal_or_a_failed_start()
 #[test]
 fn a_callback_that_blocks_does_not_hold_the_exit() {
     let file = ReportFile::new("callback");
-    let server =
-        serving(fixture(&["http", "report=block"]).env("LAMEDUCK_REPORT", &file.0));
+    let server = serving(fixture(&["http", "report=block"]).env("LAMEDUCK_REPORT", &file.0));
     let signal = server.signal(Signal::TERM);
     let exit = server.wait_exit(10 * SECOND);
     assert_eq!(exit.code, Some(0));
@@ -228,12 +224,16 @@ fn a_report_file_that_nobody_reads_does_not_hold_the_exit() {
 fn processor_time(pid: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
     let fields = stat.rsplit_once(") ").expect("a name in parentheses").1;
-    let ticks: u64 = fields.split(' ').skip(11).take(2).map(|text| text.parse::<u64>().unwrap_or(0)).sum();
+    let ticks: u64 =
+        fields.split(' ').skip(11).take(2).map(|text| text.parse::<u64>().unwrap_or(0)).sum();
     Duration::from_millis(ticks * 10)
 }
 
 #[test]
 fn without_descriptors_it_warns_once_does_not_spin_and_recovers() {
+    // 1. More clients connect than the service has descriptors for: it warns.
+    // 2. One connection ends, and another is accepted in its place.
+    // 3. That was taken for the end of the shortage: two lines of log for each connection accepted.
     let server = serving(fixture(&["http"]).descriptors(64));
     // The kernel takes all of these; the service has descriptors for some of them.
     let mut held: Vec<Client> =
@@ -255,8 +255,14 @@ fn without_descriptors_it_warns_once_does_not_spin_and_recovers() {
     }
     assert_eq!(all, 100, "{}", server.transcript());
     assert_eq!(server.stderr().matches("cannot accept more connections").count(), 1);
-    server.wait_for_stderr("accepting connections again", 5 * SECOND);
-    assert_eq!(status(server.addr(), "/"), Some(200));
+    // It has recovered once accepting has gone well for 2 s.
+    let again = eventually(10 * SECOND, || {
+        assert_eq!(status(server.addr(), "/"), Some(200));
+        pause(50 * MILLIS);
+        server.stderr().contains("accepting connections again")
+    });
+    assert!(again, "{}", server.transcript());
+    assert_eq!(server.stderr().matches("cannot accept more connections").count(), 1);
     server.signal(Signal::TERM);
     ended(&server.wait_exit(10 * SECOND), 0, "clean");
 }
@@ -315,10 +321,16 @@ fn b5_a_listener_that_fails_brings_the_service_down_and_says_so() {
     assert_eq!(client.read_response().expect("what is in flight is answered").status, 200);
     let exit = server.wait_exit(10 * SECOND);
     let report = ended(&exit, 1, "failed");
-    assert_eq!((&report["cause"]["kind"], &report["cause"]["part"]), (&"failure".into(), &"public".into()));
+    assert_eq!(
+        (&report["cause"]["kind"], &report["cause"]["part"]),
+        (&"failure".into(), &"public".into())
+    );
     let public = fixture::part(&report, "public");
     assert_eq!(public["state"], "failed");
-    assert!(public["detail"].as_str().is_some_and(|text| text.contains("listener failed")), "{public}");
+    assert!(
+        public["detail"].as_str().is_some_and(|text| text.contains("listener failed")),
+        "{public}"
+    );
     assert!(exit.stdout.contains("db closed"));
 }
 

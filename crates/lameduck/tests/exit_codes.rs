@@ -8,7 +8,7 @@ use lameduck_testkit::{KeepAlive, Signal, pause};
 use serde_json::json;
 
 use fixture::{
-    SECOND, asking, ended, fixture, get, in_order, in_flight, part, phases, serving, status, stuck,
+    SECOND, asking, ended, fixture, get, in_flight, in_order, part, phases, serving, status, stuck,
     with_admin,
 };
 
@@ -60,10 +60,17 @@ fn code_1_a_worker_that_fails_or_panics_brings_the_service_down_in_order() {
         let tally = load.wait(10 * SECOND);
         assert_eq!(tally.failed() + tally.turned_away, 0, "{tally}");
         let report = ended(&exit, 1, "failed");
-        assert_eq!((&report["cause"]["kind"], &report["cause"]["part"]), (&json!("failure"), &json!("mail")));
+        assert_eq!(
+            (&report["cause"]["kind"], &report["cause"]["part"]),
+            (&json!("failure"), &json!("mail"))
+        );
         assert!(report["cause"]["message"].as_str().is_some_and(|text| text.contains(said)));
         assert_eq!(part(&report, "mail")["state"], state);
-        assert!(part(&report, "mail")["place"].as_str().is_some_and(|place| place.contains("parts.rs:")));
+        assert!(
+            part(&report, "mail")["place"]
+                .as_str()
+                .is_some_and(|place| place.contains("parts.rs:"))
+        );
         // A service that has failed has no use for a lame duck.
         assert_eq!(phases(&report), ["draining", "finishing", "closing"]);
         assert!(in_order(&exit.stdout, &["db closing", "db closed"]), "{}", exit.stdout);
@@ -83,7 +90,9 @@ fn in_flight_at_least_one(admin: std::net::SocketAddr) {
 
 #[test]
 fn code_1_a_resource_that_fails_to_close_and_the_others_close_all_the_same() {
-    for (how, state, said) in [("fail", "failed", "the disk is full"), ("panic", "panicked", "closed twice")] {
+    for (how, state, said) in
+        [("fail", "failed", "the disk is full"), ("panic", "panicked", "closed twice")]
+    {
         let cache = format!("resource=cache:{how}:db");
         let server = serving(fixture(&["resource=db", &cache, "http"]));
         server.signal(Signal::TERM);
@@ -93,12 +102,16 @@ fn code_1_a_resource_that_fails_to_close_and_the_others_close_all_the_same() {
         let cache = part(&report, "cache");
         assert_eq!((&cache["state"], &cache["detail"]), (&json!(state), &json!(said)));
         assert_eq!(part(&report, "db")["state"], "done");
-        assert!(in_order(&exit.stdout, &["cache closing", "db closing", "db closed"]), "{}", exit.stdout);
+        assert!(
+            in_order(&exit.stdout, &["cache closing", "db closing", "db closed"]),
+            "{}",
+            exit.stdout
+        );
     }
 }
 
 #[test]
-fn code_75_a_request_that_did_not_end_within_the_drain() {
+fn a4_code_75_a_request_that_did_not_end_within_the_drain() {
     let (command, admin) = with_admin(fixture(&["resource=db", "http"]));
     let server = serving(command.env("LAMEDUCK_DRAIN", "400ms"));
     let mut client = asking(server.addr(), "/sleep?ms=60000");
@@ -111,14 +124,17 @@ fn code_75_a_request_that_did_not_end_within_the_drain() {
     let report = ended(&exit, 75, "forced");
     assert_eq!(report["requests"]["answered_503"], 1);
     let one = stuck(&report, "request", "GET /sleep");
-    assert!(one["doing"].as_str().is_some_and(|text| text.contains("waiting for the bank")), "{one}");
+    assert!(
+        one["doing"].as_str().is_some_and(|text| text.contains("waiting for the bank")),
+        "{one}"
+    );
     assert!(one["age_ms"].as_f64().is_some_and(|age| age >= 400.0), "{one}");
     assert_eq!(one["place"].as_str(), client.local_addr().map(|addr| addr.to_string()).as_deref());
     assert!(exit.stdout.contains("db closed"), "resources close also after a forced drain");
 }
 
 #[test]
-fn code_75_goes_before_code_1() {
+fn a4_code_75_goes_before_code_1() {
     let (command, admin) = with_admin(fixture(&["resource=db:fail", "http"]));
     let server = serving(command.env("LAMEDUCK_DRAIN", "300ms"));
     let _waiting = asking(server.addr(), "/hang");
@@ -129,7 +145,7 @@ fn code_75_goes_before_code_1() {
 }
 
 #[test]
-fn code_75_a_worker_a_shield_or_a_resource_that_does_not_end() {
+fn a4_code_75_a_worker_a_shield_or_a_resource_that_does_not_end() {
     for (words, path, kind, name) in [
         (["worker=mail:hang", "http"], "/", "worker", "mail"),
         (["worker=mail:block", "http"], "/", "worker", "mail"),
@@ -153,7 +169,10 @@ fn code_75_a_worker_a_shield_or_a_resource_that_does_not_end() {
         let place = one["place"].as_str().expect("a source line");
         let (file, line) = place.split_once(".rs:").expect("file and line");
         let file_is = if kind == "shield" { "fixture/routes" } else { "fixture/parts" };
-        assert!(file.ends_with(file_is) && line.starts_with(|c: char| c.is_ascii_digit()), "{place}");
+        assert!(
+            file.ends_with(file_is) && line.starts_with(|c: char| c.is_ascii_digit()),
+            "{place}"
+        );
         assert!(one["age_ms"].as_f64().is_some_and(|age| age > 0.0));
     }
 }
@@ -163,7 +182,9 @@ fn code_75_a_resource_that_outlasts_its_own_limit_and_what_it_used_still_closes(
     // 1. `cache` uses `db`, has 100 ms of its own to close, and never does.
     // 2. The service stops, with 20 s for closing: no deadline of a phase passes.
     // 3. `cache` was abandoned, which is 75 and names it; it was told as failed, 1, and not as stuck.
-    let server = serving(fixture(&["resource=db", "resource=cache:limited:db", "http"]).env("LAMEDUCK_CLOSE", "20s"));
+    let server = serving(
+        fixture(&["resource=db", "resource=cache:limited:db", "http"]).env("LAMEDUCK_CLOSE", "20s"),
+    );
     let signal = server.signal(Signal::TERM);
     let exit = server.wait_exit(15 * SECOND);
     assert!(exit.at - signal < 5 * SECOND, "its limit is 100 ms");

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use lameduck_testkit::{Signal, pause};
 
-use fixture::{SECOND, asking, ended, fixture, in_flight, in_order, part, serving, status, with_admin};
+use fixture::{
+    SECOND, asking, ended, fixture, in_flight, in_order, part, serving, status, with_admin,
+};
 
 #[test]
 fn b7_a_workers_queue_is_worked_off_after_the_last_request_and_before_its_resources_close() {
@@ -59,8 +61,7 @@ fn b7_independent_resources_close_side_by_side() {
 fn b7_workers_finish_and_resources_close_also_after_a_forced_drain() {
     let words = ["resource=db", "worker=mail:slow:db", "http"];
     let (command, admin) = with_admin(fixture(&words));
-    let server =
-        serving(command.env("LAMEDUCK_DRAIN", "500ms").env("LAMEDUCK_FINISH", "5s"));
+    let server = serving(command.env("LAMEDUCK_DRAIN", "500ms").env("LAMEDUCK_FINISH", "5s"));
     let mut hanging = asking(server.addr(), "/hang");
     in_flight(admin, 1);
     assert_eq!(status(server.addr(), "/send?n=14"), Some(200));
@@ -79,7 +80,11 @@ fn b7_resources_close_also_after_a_worker_was_abandoned() {
     server.signal(Signal::TERM);
     let exit = server.wait_exit(10 * SECOND);
     let report = ended(&exit, 75, "forced");
-    assert!(in_order(&exit.stdout, &["cache closed", "db closing", "db closed"]), "{}", exit.stdout);
+    assert!(
+        in_order(&exit.stdout, &["cache closed", "db closing", "db closed"]),
+        "{}",
+        exit.stdout
+    );
     assert_eq!(part(&report, "mail")["state"], "abandoned");
     assert_eq!(part(&report, "db")["state"], "done");
 }
@@ -105,7 +110,11 @@ fn a3_a_shield_runs_to_its_end_though_its_client_hangs_up() {
     server.signal(Signal::TERM);
     let exit = server.wait_exit(10 * SECOND);
     ended(&exit, 0, "clean");
-    assert!(in_order(&exit.stdout, &["shield ended", "db closing", "db closed"]), "{}", exit.stdout);
+    assert!(
+        in_order(&exit.stdout, &["shield ended", "db closing", "db closed"]),
+        "{}",
+        exit.stdout
+    );
 }
 
 #[test]

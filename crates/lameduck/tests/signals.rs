@@ -10,9 +10,7 @@ use lameduck_testkit::{
     Client, KeepAlive, Server, ServerCommand, Signal, example, free_port, last_json_object, pause,
 };
 
-use fixture::{
-    SECOND, asking, ended, fixture, in_flight, phases, serving, status, with_admin,
-};
+use fixture::{SECOND, asking, ended, fixture, in_flight, phases, serving, status, with_admin};
 
 const MILLIS: Duration = Duration::from_millis(1);
 
@@ -138,7 +136,16 @@ fn a_later_interrupt_or_quit_forces_the_exit_at_once() {
         let exit = server.wait_exit(20 * SECOND);
         let report = ended(&exit, code, "signalled");
         assert!(exit.at - again < SECOND, "{:?} after the second signal", exit.at - again);
-        assert_eq!(report["cause"]["name"], if first == Signal::TERM { "SIGTERM" } else if first == Signal::INT { "SIGINT" } else { "SIGQUIT" });
+        assert_eq!(
+            report["cause"]["name"],
+            if first == Signal::TERM {
+                "SIGTERM"
+            } else if first == Signal::INT {
+                "SIGINT"
+            } else {
+                "SIGQUIT"
+            }
+        );
     }
 }
 
@@ -167,7 +174,11 @@ fn a_repeated_sigterm_is_logged_and_changes_nothing() {
     assert_eq!(client.read_response().expect("an answer").status, 200);
     let exit = server.wait_exit(10 * SECOND);
     ended(&exit, 0, "clean");
-    assert!(exit.stderr.contains("SIGTERM received; already stopping (draining)"), "{}", exit.stderr);
+    assert!(
+        exit.stderr.contains("SIGTERM received; already stopping (draining)"),
+        "{}",
+        exit.stderr
+    );
 }
 
 #[test]
@@ -264,7 +275,8 @@ fn a5_a_signal_while_starting_closes_what_was_opened_and_ends_with_0() {
     for (how, said) in [("setup=hang", "setup hangs"), ("setup=block", "setup blocks")] {
         for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
             let server =
-                fixture(&["resource=db", "resource=cache:ok:db", "worker=mail", how, "http"]).start();
+                fixture(&["resource=db", "resource=cache:ok:db", "worker=mail", how, "http"])
+                    .start();
             server.wait_for_stdout(said, 5 * SECOND);
             let sent = server.signal(signal);
             let exit = server.wait_exit(10 * SECOND);
@@ -292,7 +304,10 @@ fn a5_no_signal_is_missed_from_the_first_statement_of_run_on() {
         if exit.code == Some(0) {
             orderly += 1;
             let report = last_json_object(&exit.stderr).expect("an exit in order has a report");
-            assert_eq!((&report["outcome"], &report["cause"]["name"]), (&"clean".into(), &"SIGTERM".into()));
+            assert_eq!(
+                (&report["outcome"], &report["cause"]["name"]),
+                (&"clean".into(), &"SIGTERM".into())
+            );
             assert_eq!(
                 exit.stdout.contains("db closing"),
                 exit.stdout.contains("db closed"),
@@ -339,7 +354,10 @@ fn a_stop_from_code_ends_as_a_signal_does_and_says_why() {
     assert_eq!(status(server.addr(), "/stop"), Some(200));
     let exit = server.wait_exit(10 * SECOND);
     let report = ended(&exit, 0, "clean");
-    assert_eq!(report["cause"], serde_json::json!({"kind": "code", "reason": "asked by a request"}));
+    assert_eq!(
+        report["cause"],
+        serde_json::json!({"kind": "code", "reason": "asked by a request"})
+    );
     assert!(phases(&report).contains(&"lame_duck".to_owned()));
     assert!(exit.stdout.contains("db closed"));
 }

@@ -148,10 +148,14 @@ fn a_port_that_needs_a_privilege_is_named() {
         return;
     }
     let program = readable_by_anyone(example("fixture"));
-    let ordinary = |command: ServerCommand| command.arg("quiet").arg("http=127.0.0.1:81").user(NOBODY);
+    let ordinary =
+        |command: ServerCommand| command.arg("quiet").arg("http=127.0.0.1:81").user(NOBODY);
     if first > 81 {
         let command = ordinary(Server::command(&program));
-        refused(command, &["127.0.0.1:81", "permission denied", &format!("port of {first} or above")]);
+        refused(
+            command,
+            &["127.0.0.1:81", "permission denied", &format!("port of {first} or above")],
+        );
         return;
     }
     // Containers often let everybody bind every port: ask in a network namespace of its own, whose limit is the
@@ -205,7 +209,8 @@ fn parts_that_cannot_be_put_in_order_are_named() {
 fn an_admin_address_that_cannot_be_listened_on_is_named() {
     let holder = TcpListener::bind("127.0.0.1:0").expect("a port");
     let taken = holder.local_addr().expect("an address").to_string();
-    for (address, said) in [("nowhere", "nowhere"), ("127.0.0.1", "127.0.0.1"), (&taken, "in use")] {
+    for (address, said) in [("nowhere", "nowhere"), ("127.0.0.1", "127.0.0.1"), (&taken, "in use")]
+    {
         let command = quiet(&["resource=db", "http"]).env("LAMEDUCK_ADMIN", address);
         let exit = refused(command, &["the admin listener", address, said]);
         assert!(!exit.stdout.contains("db"), "bound before the setup runs");
