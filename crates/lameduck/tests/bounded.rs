@@ -38,7 +38,7 @@ fn a4_with_every_runtime_thread_blocked_it_answers_503_and_exits_in_time() {
     let server = serving(command);
     let (mut safe, mut unsafe_) = (starve(&server, "GET"), starve(&server, "POST"));
     assert!(
-        matches!(get_within(&server, 300 * MILLIS), None),
+        get_within(&server, 300 * MILLIS).is_none(),
         "a thread is left: the scenario is not the one that is meant"
     );
     let signal = server.signal(Signal::TERM);

@@ -25,12 +25,13 @@ impl Signals {
     /// # Errors
     /// No descriptor is left for the pipe.
     pub(crate) fn install() -> io::Result<Signals> {
-        let mut signals = vec![SIGTERM, SIGINT, SIGQUIT];
-        if !inherited_as_ignored(SIGHUP) {
-            signals.push(SIGHUP);
-        }
         let (read, write) = UnixStream::pair()?;
+        // These first: until they are installed each of them kills, and looking into /proc takes its time.
+        let signals = [SIGTERM, SIGINT, SIGQUIT];
         let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, signals)?;
+        if !inherited_as_ignored(SIGHUP) {
+            delivery.handle().add_signal(SIGHUP)?;
+        }
         Ok(Signals { delivery })
     }
 
