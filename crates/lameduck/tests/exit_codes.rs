@@ -207,6 +207,25 @@ fn a_main_that_lingers_cannot_hold_the_exit() {
 }
 
 #[test]
+fn an_interrupt_forces_a_main_that_lingers() {
+    // 1. The service has stopped, its report is written, and `run` has returned.
+    // 2. `main` goes on: somebody presses Ctrl-C.
+    // 3. The handler was still installed and nobody looked: the process went on until its last deadline.
+    let server = serving(fixture(&["http", "linger=60000"]).env("LAMEDUCK_DRAIN", "30s"));
+    server.signal(Signal::TERM);
+    server.wait_for_stdout("returned", 5 * SECOND);
+    pause(std::time::Duration::from_millis(400));
+    server.signal(Signal::TERM);
+    pause(std::time::Duration::from_millis(100));
+    assert!(server.runs(), "a repeated SIGTERM changes nothing here either");
+    let again = server.signal(Signal::INT);
+    let exit = server.wait_exit(10 * SECOND);
+    assert_eq!(exit.code, Some(130));
+    assert!(exit.at - again < SECOND);
+    assert_eq!(exit.report()["outcome"], "clean");
+}
+
+#[test]
 fn what_main_does_after_run_is_done_and_the_code_is_its_own() {
     let server = serving(fixture(&["http", "linger=200"]));
     server.signal(Signal::TERM);

@@ -12,7 +12,7 @@ use super::{Exit, Journal, Signals, end_process};
 use crate::budget::{EXIT, Span};
 use crate::lifecycle::{Inbox, Message, Shared};
 use crate::part::Tier;
-use crate::phase::{Action, Event, Machine, Outcome, Phase, Rules};
+use crate::phase::{Action, Event, Machine, Outcome, Phase, Rules, SAME_SIGNAL, StopSignal};
 use crate::report::{
     Cause, Destination, PhaseTime, Report, Stuck, StuckKind, Totals, write_bounded,
 };
@@ -24,6 +24,8 @@ const LOG: Duration = Duration::from_millis(20);
 /// How long an abandoned setup may take to let go: what it declares until then is closed too. Only one that
 /// blocks its thread takes longer.
 const LET_GO: Duration = Duration::from_millis(100);
+/// How long `run` may take to return where the setup has not let go of its thread.
+const BLOCKED_SETUP: Duration = Duration::from_millis(50);
 /// How often parts are asked to see to their own deadlines when none of them knows better.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -462,22 +464,45 @@ impl Desk {
         }
         let (taken, was_taken) = mpsc::sync_channel(0);
         let _ = sender.send(Ended { report, _taken: taken });
-        // A setup that blocks its thread keeps `run` from returning.
-        let received = was_taken.recv_timeout(Duration::from_millis(50));
-        if received == Err(mpsc::RecvTimeoutError::Timeout) {
+        // `run` takes the report as soon as it gets the processor, unless a setup blocks its thread.
+        let over = |message| matches!(message, Message::SetupOver);
+        let comes = self.setup_over || self.brief.inbox.take().into_iter().any(over);
+        let left = hard.max(Instant::now() + EXIT).saturating_duration_since(Instant::now());
+        let patience = if comes { left } else { BLOCKED_SETUP };
+        if was_taken.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout) {
             end_process(code);
         }
         // `run` has returned; `main` may do a little more, but not for ever.
-        let left = hard.max(Instant::now() + EXIT).saturating_duration_since(Instant::now());
-        let _ = self.brief.inbox_wait(left);
+        let hard = hard.max(Instant::now() + EXIT);
+        while Instant::now() < hard {
+            self.wait(Some(hard));
+            if let Some(signal) = self.forcing_signal() {
+                end_process(Outcome::Signalled(signal.number()).code());
+            }
+        }
         end_process(code);
     }
-}
 
-impl Brief {
-    /// Sleeps.
-    fn inbox_wait(&self, time: Duration) -> rustix::io::Result<usize> {
-        let timeout = Timespec::try_from(time).ok();
-        poll(&mut [], timeout.as_ref())
+    /// A signal that forces the exit while `main` goes on after `run`: nobody else takes it.
+    fn forcing_signal(&mut self) -> Option<StopSignal> {
+        drop(self.brief.inbox.take());
+        let first = self.machine.deadlines().map(|deadlines| deadlines.begun);
+        let same = first.is_some_and(|first| first.elapsed() < SAME_SIGNAL);
+        let signals = self.brief.signals.as_mut().map(Signals::take).unwrap_or_default();
+        let forcing = signals.into_iter().find_map(|event| match event {
+            Event::Signal(signal @ (StopSignal::Interrupt | StopSignal::Quit)) => Some(signal),
+            Event::Signal(StopSignal::Terminate) if self.brief.rules.repeated_term_forces => {
+                Some(StopSignal::Terminate)
+            }
+            Event::Signal(StopSignal::Terminate)
+            | Event::Started
+            | Event::StartFailed
+            | Event::Hangup
+            | Event::Stop
+            | Event::Failed
+            | Event::Empty
+            | Event::Time => None,
+        });
+        forcing.filter(|_| !same)
     }
 }
