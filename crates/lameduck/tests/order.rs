@@ -147,3 +147,30 @@ fn a_shield_that_does_not_end_is_cancelled_at_the_finish_deadline_only() {
     assert!(exit.at - signal >= Duration::from_secs(1), "{:?}", exit.at - signal);
     fixture::stuck(&report, "shield", "charge");
 }
+
+#[test]
+fn who_held_up_the_close_is_told_apart_from_those_who_waited_for_it() {
+    // 1. `cache` uses `db` and never closes.
+    // 2. At the deadline both are left, `db` without ever having been told to close.
+    // 3. The report said of both alike that they were closing.
+    let server = serving(fixture(&["resource=db", "resource=cache:hang:db", "http"]));
+    server.signal(Signal::TERM);
+    let exit = server.wait_exit(10 * SECOND);
+    let report = ended(&exit, 75, "forced");
+    assert_eq!(fixture::stuck(&report, "resource", "cache")["doing"], "closing");
+    assert_eq!(fixture::stuck(&report, "resource", "db")["doing"], "waited for what uses it");
+    assert_eq!(report["stuck"][0]["name"], "cache", "the culprit first");
+}
+
+#[test]
+fn a_worker_that_waited_for_a_shield_is_not_blamed() {
+    let server = serving(fixture(&["worker=mail", "http"]).env("LAMEDUCK_DRAIN", "300ms"));
+    let client = asking(server.addr(), "/shield?ms=60000");
+    server.wait_for_stdout("shield began", 5 * SECOND);
+    server.signal(Signal::TERM);
+    let exit = server.wait_exit(10 * SECOND);
+    drop(client);
+    let report = ended(&exit, 75, "forced");
+    fixture::stuck(&report, "shield", "charge");
+    assert_eq!(fixture::stuck(&report, "worker", "mail")["doing"], "waited for what uses it");
+}
