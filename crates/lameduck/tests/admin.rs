@@ -51,7 +51,7 @@ fn b8_readiness_is_503_for_the_whole_of_the_stop_until_the_very_end() {
 #[test]
 fn b8_during_a_long_close_it_still_answers() {
     let (command, admin) = with_admin(fixture(&["resource=db:hang", "http"]));
-    let server = serving(command.env("LAMEDUCK_CLOSE", "1500ms"));
+    let server = serving(command.env("LAMEDUCK_CLOSE", "1500ms").env("LAMEDUCK_DRAIN", "300ms"));
     server.signal(Signal::TERM);
     assert!(eventually(5 * SECOND, || {
         get(admin, "/readyz").is_ok_and(|ready| ready.text().trim() == "closing")

@@ -76,7 +76,7 @@ fn b7_workers_finish_and_resources_close_also_after_a_forced_drain() {
 #[test]
 fn b7_resources_close_also_after_a_worker_was_abandoned() {
     let words = ["resource=db", "resource=cache:ok:db", "worker=mail:hang:cache", "http"];
-    let server = serving(fixture(&words));
+    let server = serving(fixture(&words).env("LAMEDUCK_DRAIN", "300ms"));
     server.signal(Signal::TERM);
     let exit = server.wait_exit(10 * SECOND);
     let report = ended(&exit, 75, "forced");
@@ -153,7 +153,9 @@ fn who_held_up_the_close_is_told_apart_from_those_who_waited_for_it() {
     // 1. `cache` uses `db` and never closes.
     // 2. At the deadline both are left, `db` without ever having been told to close.
     // 3. The report said of both alike that they were closing.
-    let server = serving(fixture(&["resource=db", "resource=cache:hang:db", "http"]));
+    let server = serving(
+        fixture(&["resource=db", "resource=cache:hang:db", "http"]).env("LAMEDUCK_DRAIN", "300ms"),
+    );
     server.signal(Signal::TERM);
     let exit = server.wait_exit(10 * SECOND);
     let report = ended(&exit, 75, "forced");

@@ -27,13 +27,9 @@ fn after(shell: &str, words: &[&str]) -> ServerCommand {
     words.iter().fold(command, |command, word| command.arg(word))
 }
 
-/// The fixture with a terminal as its standard input.
-fn on_a_terminal(words: &[&str]) -> ServerCommand {
-    let script = "import os, sys
-master, slave = os.openpty()
-os.set_inheritable(master, True)
-os.dup2(slave, 0)
-os.execv(sys.argv[1], sys.argv[1:])";
+/// The fixture, started by a Python script that first does something to itself.
+fn after_python(before: &str, words: &[&str]) -> ServerCommand {
+    let script = format!("import os, signal, sys\n{before}\nos.execv(sys.argv[1], sys.argv[1:])");
     let command = Server::command("/usr/bin/env")
         .arg("python3")
         .arg("-c")
@@ -41,6 +37,14 @@ os.execv(sys.argv[1], sys.argv[1:])";
         .arg(example("fixture"))
         .port();
     words.iter().fold(command, |command, word| command.arg(word))
+}
+
+/// The fixture with a terminal as its standard input.
+fn on_a_terminal(words: &[&str]) -> ServerCommand {
+    let terminal = "master, slave = os.openpty()
+os.set_inheritable(master, True)
+os.dup2(slave, 0)";
+    after_python(terminal, words)
 }
 
 #[test]
@@ -265,6 +269,19 @@ fn signals_inherited_as_ignored_are_taken_all_the_same() {
     // As shells start background jobs.
     for signal in [Signal::INT, Signal::QUIT, Signal::TERM] {
         let server = serving(after("trap '' INT QUIT TERM", &["http"]));
+        server.signal(signal);
+        ended(&server.wait_exit(10 * SECOND), 0, "clean");
+    }
+}
+
+#[test]
+fn signals_inherited_as_blocked_are_taken_all_the_same() {
+    // 1. A parent blocks signals, to wait for them in a thread of its own, and starts the service.
+    // 2. The mask survives exec: the signals stayed pending, and only SIGKILL stopped the service.
+    let block =
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])";
+    for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
+        let server = serving(after_python(block, &["http"]));
         server.signal(signal);
         ended(&server.wait_exit(10 * SECOND), 0, "clean");
     }
