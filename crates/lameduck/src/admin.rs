@@ -35,6 +35,9 @@ pub(crate) fn start(address: &str, shared: &Arc<Shared>) -> Result<DropGuard, Er
     let wrong = |error: String| Error::msg(format!("the admin listener: {error}"));
     let address: Address = address.parse().map_err(|error| wrong(format!("{error}")))?;
     let listener = Listener::bind(&address).map_err(|error| wrong(error.to_string()))?;
+    if let Ok(local) = listener.local_addr() {
+        tracing::info!(target: "lameduck", "admin listener on {local}");
+    }
     let incoming = listener.start()?;
     let over = CancellationToken::new();
     let guard = over.clone().drop_guard();

@@ -1,4 +1,4 @@
-//! What axum handlers need: the [`Lifecycle`] as an argument, and the route in the report.
+//! What axum handlers need: the [`Lifecycle`](crate::Lifecycle) as an argument, and the route in the report.
 
 mod extract;
 mod route;

@@ -120,7 +120,7 @@ impl Budget {
     }
 }
 
-/// The time that an environment variable holds, if it is set.
+/// The time that an environment variable holds, if it is set. Empty is unset.
 ///
 /// # Errors
 /// It is set to something that cannot be read as a time.
@@ -128,7 +128,7 @@ pub(crate) fn span_of(
     name: &'static str,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Option<Duration>, BudgetError> {
-    let Some(value) = variable(name) else { return Ok(None) };
+    let Some(value) = variable(name).filter(|value| !value.is_empty()) else { return Ok(None) };
     let unreadable =
         || BudgetError::Unreadable { name, value: value.to_string_lossy().into_owned() };
     value.to_str().and_then(parse_span).map(Some).ok_or_else(unreadable)

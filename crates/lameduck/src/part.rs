@@ -4,6 +4,7 @@
 //! progress: that thread owns the deadlines, and every runtime thread may be blocked.
 
 mod declared;
+mod life;
 mod registry;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 pub use self::declared::Declared;
 pub(crate) use self::declared::sealed;
+pub(crate) use self::life::Life;
 pub(crate) use self::registry::{Entry, PartId, Registry};
 use crate::report::{PartReport, Stuck, Totals};
 
@@ -29,13 +31,20 @@ pub(crate) enum Tier {
     Resource,
 }
 
-impl fmt::Display for Tier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Tier {
+    /// The word used in logs and in the report.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
             Tier::Source => "source",
             Tier::Worker => "worker",
             Tier::Resource => "resource",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -85,8 +94,8 @@ pub(crate) trait Part: Send + Sync {
         None
     }
 
-    /// Its line in the report.
-    fn report(&self) -> PartReport;
+    /// Its line in the report, if it has one.
+    fn report(&self) -> Option<PartReport>;
 
     /// Adds its figures since the start.
     fn count(&self, _totals: &mut Totals) {}

@@ -159,7 +159,7 @@ fn who_held_up_the_close_is_told_apart_from_those_who_waited_for_it() {
     server.signal(Signal::TERM);
     let exit = server.wait_exit(10 * SECOND);
     let report = ended(&exit, 75, "forced");
-    assert_eq!(fixture::stuck(&report, "resource", "cache")["doing"], "closing");
+    assert_eq!(fixture::stuck(&report, "resource", "cache")["doing"], "has not closed");
     assert_eq!(fixture::stuck(&report, "resource", "db")["doing"], "waited for what uses it");
     assert_eq!(report["stuck"][0]["name"], "cache", "the culprit first");
 }

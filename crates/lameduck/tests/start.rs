@@ -55,7 +55,7 @@ fn is_free(addr: SocketAddr) -> bool {
 fn b4_a_variable_that_cannot_be_read_is_named_with_an_example() {
     for name in ["LAME_DUCK", "DRAIN", "FINISH", "CLOSE", "IDLE_GRACE", "GRACE", "PRESTOP"] {
         let name = format!("LAMEDUCK_{name}");
-        for value in ["5", "soon", "-5s", "", "5 fortnights"] {
+        for value in ["5", "soon", "-5s", " ", "5 fortnights"] {
             let example = format!("{name}=5s");
             let command = quiet(&["http"]).env(&name, value);
             refused(command, &[&name, &format!("{value:?}"), &example]);

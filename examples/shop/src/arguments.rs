@@ -16,6 +16,8 @@ Environment:
   SHOP_ADDR             where to serve [default: 127.0.0.1:8080]
   DATABASE_URL          the SQLite file [default: sqlite:shop.db?mode=rwc]
   SHOP_PAYMENT_DELAY    the time between debit and item [default: 300ms]
+  LAMEDUCK_ADMIN        where /readyz, /livez, /startupz and /metrics answer [default: nowhere]
+  LAMEDUCK_LAME_DUCK    how long it goes on serving after SIGTERM [default: 5s]
   NO_COLOR              set to anything: no colours
 
 Exit codes of the demo: 0 nothing lost and nothing torn by SIGTERM, 1 otherwise, 130 interrupted.

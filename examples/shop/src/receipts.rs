@@ -1,6 +1,6 @@
 //! Receipts: handed over by the purchases, mailed by a worker.
 
-use tokio::sync::mpsc;
+use lameduck::Queue;
 use tracing::error;
 
 use crate::store::{Purchase, Store};
@@ -14,9 +14,6 @@ pub struct Receipt {
     pub text: String,
 }
 
-/// Where receipts are handed over.
-pub type Receipts = mpsc::Sender<Receipt>;
-
 impl Receipt {
     /// The receipt for that purchase.
     pub fn of(Purchase { id, owner, item, price }: &Purchase) -> Self {
@@ -24,10 +21,11 @@ impl Receipt {
     }
 }
 
-/// Mails the receipts that earlier processes still owed, then each one that comes, until the queue ends.
+/// Mails the receipts that earlier processes still owed, then each one that comes, until the queue ends: in the stop, that is once
+/// every purchase has handed its receipt over.
 ///
 /// A row in the table `receipts` stands for the mail. A receipt that fails is logged and stays owed.
-pub async fn mail_receipts(store: Store, owed: Vec<Receipt>, mut queue: mpsc::Receiver<Receipt>) {
+pub async fn mail_receipts(store: Store, owed: Vec<Receipt>, mut queue: Queue<Receipt>) {
     for receipt in owed {
         mail(&store, &receipt).await;
     }

@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
+use lameduck::axum::NameRoutes;
 
 use crate::shop::Shop;
 
@@ -19,7 +20,7 @@ mod wallets;
 
 pub use failure::Failure;
 
-/// Every route of the shop.
+/// Every route of the shop, named in the stop report as it is written here.
 pub fn router(shop: Shop) -> Router {
     Router::new()
         .route("/", get(page::page))
@@ -28,6 +29,7 @@ pub fn router(shop: Shop) -> Router {
         .route("/items", get(items::list))
         .route("/purchases", post(purchases::buy).get(purchases::list))
         .route("/audit", get(audit::audit))
+        .route_layer(NameRoutes)
         .fallback(async || {
             Failure::new(StatusCode::NOT_FOUND, "there is nothing here; GET / shows the shop")
         })

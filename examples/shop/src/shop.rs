@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use lameduck::Worker;
 use tracing::error;
 
-use crate::receipts::{Receipt, Receipts};
+use crate::receipts::Receipt;
 use crate::store::{Order, Progress, Purchase, Store, StoreError};
 
 /// The service's parts, cheap to clone.
@@ -13,7 +14,7 @@ pub struct Shop {
     /// Wallets and purchases.
     pub store: Store,
     /// Where a recorded purchase's receipt goes.
-    pub receipts: Receipts,
+    pub receipts: Worker<Receipt>,
     /// The time between debit and item.
     pub payment_delay: Duration,
 }

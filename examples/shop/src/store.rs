@@ -79,6 +79,11 @@ impl Store {
         Ok(store)
     }
 
+    /// The connections, for whoever closes them.
+    pub fn pool(&self) -> SqlitePool {
+        self.pool.clone()
+    }
+
     /// Closes the database once its connections are back. Everything that was answered is already in the file.
     pub async fn close(&self) {
         self.pool.close().await;

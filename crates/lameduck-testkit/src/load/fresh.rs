@@ -21,6 +21,7 @@ pub struct Fresh {
     clients: usize,
     path: String,
     limit: Duration,
+    spread: Duration,
     expected: Option<Vec<u8>>,
 }
 
@@ -33,6 +34,7 @@ impl Fresh {
             clients: 10,
             path: "/".to_owned(),
             limit: Duration::from_secs(15),
+            spread: Duration::ZERO,
             expected: None,
         }
     }
@@ -58,6 +60,15 @@ impl Fresh {
         self
     }
 
+    /// Spreads the clients' starts over that time: clients that start in step stay in step across a long wire, all
+    /// their requests are on it at once, and what is lost at another moment of the round trip goes unseen. So say two
+    /// round trips or more.
+    #[must_use]
+    pub fn spread(mut self, over: Duration) -> Self {
+        self.spread = over;
+        self
+    }
+
     /// What every response must hold; another body is bad.
     #[must_use]
     pub fn expect(mut self, body: impl Into<Vec<u8>>) -> Self {
@@ -68,7 +79,7 @@ impl Fresh {
     /// Starts the clients, each on a thread of its own; in a namespace if called [`within`](crate::within) it.
     #[must_use]
     pub fn start(self) -> Running {
-        Running::start(self.clients, move |number, shared| self.client(number, shared))
+        Running::start(self.clients, self.spread, move |number, shared| self.client(number, shared))
     }
 
     fn client(&self, number: usize, shared: &Shared) -> Log {

@@ -18,9 +18,19 @@ pub struct KeepAlive {
     addr: SocketAddr,
     clients: usize,
     path: String,
+    upload: Option<Upload>,
     think: Duration,
     limit: Duration,
+    spread: Duration,
     expected: Option<Vec<u8>>,
+}
+
+/// A body that is sent in pieces.
+#[derive(Debug, Clone)]
+struct Upload {
+    body: Vec<u8>,
+    pieces: usize,
+    between: Duration,
 }
 
 impl KeepAlive {
@@ -31,8 +41,10 @@ impl KeepAlive {
             addr,
             clients: 50,
             path: "/".to_owned(),
+            upload: None,
             think: Duration::from_millis(10),
             limit: Duration::from_secs(15),
+            spread: Duration::ZERO,
             expected: None,
         }
     }
@@ -51,6 +63,13 @@ impl KeepAlive {
         self
     }
 
+    /// They POST that body, in so many pieces with that pause between them: an upload that takes its time.
+    #[must_use]
+    pub fn upload(mut self, body: impl Into<Vec<u8>>, pieces: usize, between: Duration) -> Self {
+        self.upload = Some(Upload { body: body.into(), pieces: pieces.max(1), between });
+        self
+    }
+
     /// How long they think at most; anything from nothing to this, so that they fall out of step.
     #[must_use]
     pub fn think(mut self, limit: Duration) -> Self {
@@ -65,6 +84,15 @@ impl KeepAlive {
         self
     }
 
+    /// Spreads the clients' starts over that time: clients that start in step stay in step across a long wire, all
+    /// their requests are on it at once, and what is lost at another moment of the round trip goes unseen. So say two
+    /// round trips or more.
+    #[must_use]
+    pub fn spread(mut self, over: Duration) -> Self {
+        self.spread = over;
+        self
+    }
+
     /// What every response must hold; another body is bad.
     #[must_use]
     pub fn expect(mut self, body: impl Into<Vec<u8>>) -> Self {
@@ -75,7 +103,7 @@ impl KeepAlive {
     /// Starts the clients, each on a thread of its own; in a namespace if called [`within`](crate::within) it.
     #[must_use]
     pub fn start(self) -> Running {
-        Running::start(self.clients, move |number, shared| self.client(number, shared))
+        Running::start(self.clients, self.spread, move |number, shared| self.client(number, shared))
     }
 
     fn client(&self, number: usize, shared: &Shared) -> Log {
@@ -114,7 +142,7 @@ impl KeepAlive {
                     }
                 },
             };
-            match client.get(&self.path).and_then(|()| client.read_response()) {
+            match self.send(&mut client).and_then(|()| client.read_response()) {
                 Ok(response) => {
                     on_this += 1;
                     if log.response(&response, self.expected.as_deref(), &who) {
@@ -134,5 +162,21 @@ impl KeepAlive {
             }
         }
         log
+    }
+
+    fn send(&self, client: &mut Client) -> Result<(), Failure> {
+        let Some(Upload { body, pieces, between }) = &self.upload else {
+            return client.get(&self.path);
+        };
+        let path = &self.path;
+        let length = body.len();
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\n");
+        client.send(head.as_bytes())?;
+        for piece in body.chunks(length.div_ceil(*pieces).max(1)) {
+            pause(*between);
+            client.send(piece)?;
+        }
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::load::log::Log;
 use crate::load::tally::Tally;
-use crate::pause::eventually;
+use crate::pause::{eventually, pause};
 
 /// Kept of all clients together.
 const KEPT: usize = 8;
@@ -44,22 +44,27 @@ pub struct Running {
 }
 
 impl Running {
+    /// The clients' first requests are spread evenly over that time.
     pub(super) fn start(
         clients: usize,
+        over: Duration,
         client: impl Fn(usize, &Shared) -> Log + Clone + Send + 'static,
     ) -> Self {
         let shared = Arc::new(Shared::default());
         let start = Instant::now();
-        let clients = (0..clients)
+        let threads = (0..clients)
             .map(|number| {
                 let (shared, client) = (Arc::clone(&shared), client.clone());
                 thread::Builder::new()
                     .stack_size(256 * 1024)
-                    .spawn(move || client(number, &shared))
+                    .spawn(move || {
+                        pause(over.mul_f64(number as f64 / clients as f64));
+                        client(number, &shared)
+                    })
                     .expect("a thread for each client")
             })
             .collect();
-        Self { shared, clients, start }
+        Self { shared, clients: threads, start }
     }
 
     /// Says when the server was told to stop: from here on a client that is refused is at its end.

@@ -32,7 +32,7 @@ pub(crate) enum Directive {
     CloseIdle = 3,
     /// Answer half a head 408 and close.
     HeadTimeout = 4,
-    /// Cancel the handler and answer 503, or cut.
+    /// The request took too long, or its client reads nothing: cancel the handler and answer 503, or cut.
     RequestTimeout = 5,
     /// The drain deadline: as before, for whatever the connection does.
     Cut = 6,
@@ -64,6 +64,8 @@ pub(crate) struct View {
     pub(crate) accepted: Duration,
     /// When its present state began: the head's first byte, the request, the end of the last response.
     pub(crate) since: Duration,
+    /// When the peer last took bytes from us.
+    pub(crate) progress: Duration,
     /// When GOAWAY was sent.
     pub(crate) goaway: Option<Duration>,
     /// When the PING's answer was assumed.
@@ -139,15 +141,17 @@ fn http1(
     limits: &Limits,
     now: Duration,
 ) -> Verdict {
-    if view.flags & state::REQUEST != 0 {
-        return match limits.request_timeout {
-            Some(limit) => Verdict::at(view.since + limit, now, Directive::RequestTimeout),
+    if view.flags & (state::REQUEST | state::DIRTY) != 0 {
+        let limit = limits.request_timeout.filter(|_| view.flags & state::REQUEST != 0);
+        let due = limit.map(|limit| view.since + limit);
+        // A response that is on its way, to a peer that takes none of it.
+        let writes = view.flags & state::DIRTY != 0
+            && (view.flags & state::HEAD_OUT != 0 || view.flags & state::REQUEST == 0);
+        let stalled = writes.then(|| view.progress.max(view.since) + limits.idle_timeout);
+        return match due.into_iter().chain(stalled).min() {
+            Some(due) => Verdict::at(due, now, Directive::RequestTimeout),
             None => Verdict::nothing(),
         };
-    }
-    if view.flags & state::DIRTY != 0 {
-        // The response is on its way to a slow reader: the drain deadline is its limit.
-        return Verdict::nothing();
     }
     if view.flags & state::HEAD != 0 {
         return Verdict::at(view.since + limits.header_timeout, now, Directive::HeadTimeout);
@@ -171,7 +175,7 @@ fn http2(
         let due = if draining {
             draining_since.max(view.accepted) + limits.idle_grace
         } else {
-            view.accepted + limits.header_timeout
+            view.accepted.max(view.since) + limits.header_timeout
         };
         return Verdict::at(due, now, Directive::CloseIdle);
     }

@@ -1,7 +1,7 @@
 //! The record of one connection.
 
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -47,11 +47,15 @@ pub(crate) struct Record {
     fate: AtomicU8,
     /// Milliseconds since the server's epoch.
     since: AtomicU64,
+    /// When the peer last took bytes from us: milliseconds since the server's epoch.
+    progress: AtomicU64,
     /// The same, plus one; 0 for not yet.
     goaway: AtomicU64,
     pong: AtomicU64,
     /// Requests that have begun, ever.
     begun: AtomicU32,
+    /// HTTP/1: how the last request ended, while its response is not yet with the kernel whole.
+    unflushed: AtomicU8,
     completed: AtomicU32,
     answered_503: AtomicU32,
     interrupted: AtomicU32,
@@ -79,9 +83,11 @@ impl Record {
             directive: AtomicU8::new(Directive::None as u8),
             fate: AtomicU8::new(Fate::Closed as u8),
             since: AtomicU64::new(to_millis(accepted)),
+            progress: AtomicU64::new(0),
             goaway: AtomicU64::new(0),
             pong: AtomicU64::new(0),
             begun: AtomicU32::new(0),
+            unflushed: AtomicU8::new(0),
             completed: AtomicU32::new(0),
             answered_503: AtomicU32::new(0),
             interrupted: AtomicU32::new(0),
@@ -108,11 +114,17 @@ impl Record {
         }
     }
 
+    /// Held for a few instructions only, and never while foreign code runs: the supervisor may wait for it.
     fn requests(&self) -> MutexGuard<'_, Requests> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // What the connection's task says.
+
+    /// The peer took bytes from us.
+    pub(crate) fn progressed(&self) {
+        self.progress.store(to_millis(self.server.coarse()), Ordering::Relaxed);
+    }
 
     /// How many requests have begun, ever.
     pub(crate) fn begun(&self) -> u32 {
@@ -126,6 +138,8 @@ impl Record {
 
     /// An HTTP/1 request begins. `false`: the supervisor has answered it already.
     pub(crate) fn begin(&self, method: &Method, path: Option<&PathAndQuery>, flags: u32) -> bool {
+        // hyper begins a request behind another whose response it has not yet written off.
+        self.flushed();
         self.requests().set_first(Request {
             method: method.clone(),
             path: path.cloned(),
@@ -175,6 +189,7 @@ impl Record {
     }
 
     /// Whether the head of the handler's own response is out: a 503 of ours does not count for a stream.
+    #[cfg(feature = "http2")]
     pub(crate) fn head_is_out(&self, key: u32) -> bool {
         if key == 0 {
             return self.state.has(state::HEAD_OUT);
@@ -210,29 +225,69 @@ impl Record {
     }
 
     /// Keeps the waker of a stream's task.
+    #[cfg(feature = "http2")]
     pub(crate) fn keep_stream_waker(&self, key: u32, waker: &Waker) {
         if let Some(stream) = self.requests().get(key).and_then(|request| request.stream.as_mut()) {
             stream.waker = Some(waker.clone());
         }
     }
 
-    /// A request is over.
+    /// A request is over. On HTTP/1 its response may still be on its way: it keeps its name, and counts, until
+    /// [`Record::flushed`].
     pub(crate) fn end(&self, key: u32, ending: Ending) {
-        let mut requests = self.requests();
-        requests.remove(key);
         if key == 0 {
-            drop(requests);
-            if self.state.has(state::LATE) {
-                // Counted by the supervisor when it answered.
+            if self.state.get() & (state::LATE | state::GONE) != 0 {
+                // Counted by the supervisor when it answered, or when the connection went.
                 return;
             }
             self.state.clear(state::REQUEST | state::HEAD_OUT | state::BODY_WAIT);
-        } else if requests.len() == 0 {
-            // Under the lock, so that a stream that begins meanwhile is not forgotten.
+            self.unflushed.store(ending as u8, Ordering::Relaxed);
+            return;
+        }
+        // Under the lock, so that a stream that begins meanwhile is not forgotten, and one that is left when
+        // the connection goes counts once.
+        let mut requests = self.requests();
+        if self.state.has(state::GONE) {
+            return;
+        }
+        requests.remove(key);
+        self.count(ending);
+        if requests.len() == 0 {
             self.touch();
             self.state.clear(state::REQUEST);
         }
-        self.count(ending);
+    }
+
+    /// HTTP/1: everything written is with the kernel.
+    pub(crate) fn flushed(&self) {
+        // Written by the connection's task alone, which is who asks.
+        if let Some(ending) = Ending::from_u8(self.unflushed.load(Ordering::Relaxed)) {
+            self.unflushed.store(0, Ordering::Relaxed);
+            self.requests().remove(0);
+            self.count(ending);
+        }
+    }
+
+    /// The connection is gone: what was in flight on it did not end well. Its I/O object goes before the
+    /// guards of its requests do, which count nothing any more.
+    pub(super) fn settle(&self) {
+        let mut requests = self.requests();
+        self.state.set(state::GONE);
+        let flags = self.state.get();
+        let by_us = self.fate() == Fate::Cut || self.directive() >= Directive::RequestTimeout;
+        let ending = if by_us { Ending::Cut } else { Ending::Gone };
+        if flags & state::HTTP2 != 0 {
+            (0..requests.len()).for_each(|_| self.count(ending));
+        } else if flags & (state::LATE | state::UPGRADED) == 0 {
+            let unflushed = Ending::from_u8(self.unflushed.load(Ordering::Relaxed));
+            if flags & state::REQUEST != 0 {
+                self.count(ending);
+            } else if let Some(before) = unflushed {
+                let kept = matches!(before, Ending::Interrupted | Ending::Cut | Ending::Gone);
+                self.count(if kept { before } else { ending });
+            }
+        }
+        requests.clear();
     }
 
     /// The name of a request, for the log.
@@ -269,11 +324,13 @@ impl Record {
     }
 
     /// GOAWAY was sent.
+    #[cfg(feature = "http2")]
     pub(crate) fn note_goaway(&self) {
         self.goaway.store(to_millis(self.server.now()) + 1, Ordering::Relaxed);
     }
 
     /// The PING's answer was assumed.
+    #[cfg(feature = "http2")]
     pub(crate) fn note_pong(&self) {
         self.pong.store(to_millis(self.server.now()) + 1, Ordering::Relaxed);
     }
@@ -358,6 +415,7 @@ impl Record {
             flags: self.state.get(),
             accepted: self.accepted,
             since: Duration::from_millis(self.since.load(Ordering::Relaxed)),
+            progress: Duration::from_millis(self.progress.load(Ordering::Relaxed)),
             goaway: at(&self.goaway),
             pong: at(&self.pong),
         }
@@ -401,12 +459,7 @@ impl Record {
             flags if flags & state::HEAD != 0 => "reading the head",
             _ => return Vec::new(),
         };
-        // A task cannot be stuck while it holds this lock; still, nothing here may wait.
-        let mut requests = match self.requests.try_lock() {
-            Ok(requests) => requests,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Vec::new(),
-        };
+        let mut requests = self.requests();
         let mut stuck: Vec<Stuck> = requests
             .iter()
             .map(|request| {
@@ -443,17 +496,13 @@ impl Record {
         if !self.plain || !self.state.claim_late(bytes_wait) {
             return None;
         }
-        let mut requests = match self.requests.try_lock() {
-            Ok(requests) => Some(requests),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        };
         let begun = self.state.has(state::REQUEST);
-        let first = requests.as_mut().and_then(|requests| requests.get(0));
-        let method = first.filter(|_| begun).map(|request| request.method.clone());
+        let mut requests = self.requests();
+        let first = requests.get(0).filter(|_| begun);
+        let method = first.map(|request| request.method.clone());
+        drop(requests);
         let repeatable = method.as_ref().is_none_or(Method::is_idempotent);
         self.count(if repeatable { Ending::Answered503 } else { Ending::Interrupted });
-        self.set_fate(Fate::Cut);
         Some(method)
     }
 }

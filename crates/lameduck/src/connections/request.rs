@@ -43,12 +43,27 @@ impl Request {
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Ending {
-    Completed,
-    Answered503,
-    Interrupted,
-    Cut,
-    Gone,
+    Completed = 1,
+    Answered503 = 2,
+    Interrupted = 3,
+    Cut = 4,
+    Gone = 5,
+}
+
+impl Ending {
+    /// 0 stands for none.
+    pub(crate) fn from_u8(number: u8) -> Option<Ending> {
+        match number {
+            0 => None,
+            1 => Some(Ending::Completed),
+            2 => Some(Ending::Answered503),
+            3 => Some(Ending::Interrupted),
+            4 => Some(Ending::Cut),
+            _ => Some(Ending::Gone),
+        }
+    }
 }
 
 /// The requests in flight on one connection. HTTP/1 has one at most, which is kept in place.
@@ -82,6 +97,12 @@ impl Requests {
             None => self.first = None,
             Some(index) => drop(self.more.try_remove(index as usize)),
         }
+    }
+
+    /// Forgets all of them.
+    pub(crate) fn clear(&mut self) {
+        self.first = None;
+        self.more.clear();
     }
 
     pub(crate) fn len(&self) -> usize {

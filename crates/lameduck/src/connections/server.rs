@@ -148,6 +148,7 @@ impl Connections {
     }
 
     fn remove(&self, slot: usize, record: &Record) {
+        record.settle();
         let mut open = self.lock();
         drop(open.records.try_remove(slot));
         let counts = record.counts();

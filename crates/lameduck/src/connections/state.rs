@@ -1,9 +1,9 @@
 //! The state of one connection: flags in one atomic word, so that the connection's task and the supervisor
 //! thread can settle who answers without a lock.
 
-#[cfg(loom)]
+#[cfg(lameduck_loom)]
 use loom::sync::atomic::{AtomicU32, Ordering};
-#[cfg(not(loom))]
+#[cfg(not(lameduck_loom))]
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Bytes of a request head were read, and the request did not begin yet.
@@ -38,6 +38,8 @@ pub(crate) const ANSWERED: u32 = 1 << 13;
 pub(crate) const LINGER: u32 = 1 << 14;
 /// HTTP/2: the next read gives the PING's answer that the peer did not.
 pub(crate) const PONG: u32 = 1 << 15;
+/// The connection's I/O object is gone, and what was in flight on it has been counted.
+pub(crate) const GONE: u32 = 1 << 16;
 
 /// The state of one connection.
 ///
@@ -96,8 +98,9 @@ impl State {
     pub(crate) fn claim_late(&self, bytes_wait: bool) -> bool {
         let mut now = self.0.load(Ordering::Acquire);
         loop {
-            let waits = now & (REQUEST | HEAD) != 0 || (bytes_wait && now & DIRTY == 0);
-            if !waits || now & (HEAD_OUT | LATE | UPGRADED | HTTP2 | LINGER) != 0 {
+            let half = (now & HEAD != 0 || bytes_wait) && now & DIRTY == 0;
+            let waits = now & REQUEST != 0 || half;
+            if !waits || now & (HEAD_OUT | LATE | UPGRADED | HTTP2 | LINGER | GONE) != 0 {
                 return false;
             }
             match self.0.compare_exchange_weak(now, now | LATE, Ordering::AcqRel, Ordering::Acquire)
@@ -109,7 +112,7 @@ impl State {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(lameduck_loom)))]
 mod tests {
     use super::*;
 
@@ -130,9 +133,11 @@ mod tests {
             (REQUEST | DIRTY, false, true),
             (REQUEST | HEAD_OUT, false, false),
             (DIRTY, true, false),
+            (DIRTY | HEAD, true, false),
             (UPGRADED | REQUEST, false, false),
             (HTTP2 | REQUEST, false, false),
             (LATE | REQUEST, false, false),
+            (GONE | REQUEST, false, false),
         ] {
             let state = State::new();
             state.set(flags);
@@ -141,7 +146,7 @@ mod tests {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, lameduck_loom))]
 mod loom_tests {
     use loom::sync::Arc;
     use loom::thread;

@@ -82,6 +82,7 @@ pub(super) struct Connection<I: Io, S: Handle> {
     /// The state as of the end of the last poll, to see when another one begins.
     last: (u32, u32),
     /// The drain deadline has been dealt with.
+    #[cfg(feature = "http2")]
     cut: bool,
 }
 
@@ -104,14 +105,26 @@ impl<I: Io, S: Handle> Connection<I, S> {
             Some(true) => Stage::Http2(speak_http2(io, service.clone(), &record)),
             _ => Stage::Http1(speak_http1(io, service.clone(), &record)),
         };
-        Connection { stage, service, record, last: (0, 0), cut: false }
+        Connection {
+            stage,
+            service,
+            record,
+            last: (0, 0),
+            #[cfg(feature = "http2")]
+            cut: false,
+        }
     }
 
     /// Notes when the connection came into another state, once per poll at most: reading a clock for each
     /// step of a request would cost more than all the rest.
     fn note_state(&mut self) {
-        const STATES: u32 = state::HEAD | state::REQUEST | state::DIRTY;
-        let now = (self.record.state.get() & STATES, self.record.begun());
+        let flags = self.record.state.get();
+        // What a request writes meanwhile does not make it another one.
+        let state = match flags & state::REQUEST {
+            0 => flags & (state::HEAD | state::DIRTY),
+            request => request,
+        };
+        let now = (state, self.record.begun());
         if now != self.last {
             self.last = now;
             self.record.touch();
@@ -146,6 +159,10 @@ impl<I: Io, S: Handle> Future for Connection<I, S> {
         let this = &mut *self;
         this.record.keep_waker(cx.waker());
         loop {
+            // Read before hyper is polled: an order that arrives during the poll is obeyed after the next one,
+            // or a request whose handler was not asked to end would be cut instead of answered. The order's
+            // giver wakes this task, so there is a next one.
+            let directive = this.record.directive();
             let stage = match &mut this.stage {
                 Stage::Http1(connection) => {
                     if Pin::new(&mut *connection).poll(cx).is_ready() {
@@ -157,7 +174,6 @@ impl<I: Io, S: Handle> Future for Connection<I, S> {
                         this.change_to_http2();
                         continue;
                     }
-                    let directive = this.record.directive();
                     if directive == Directive::None {
                         this.note_state();
                         return Poll::Pending;
@@ -169,7 +185,6 @@ impl<I: Io, S: Handle> Future for Connection<I, S> {
                     if connection.as_mut().poll(cx).is_ready() {
                         return this.over();
                     }
-                    let directive = this.record.directive();
                     if directive == Directive::None {
                         return Poll::Pending;
                     }
@@ -235,7 +250,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
                 record.done_with(directive);
                 if half_head { self.answer_half_head(late::raw_head_timeout()) } else { Next::Wait }
             }
-            Directive::RequestTimeout if flags & REQUEST == 0 => {
+            Directive::RequestTimeout if flags & (REQUEST | DIRTY) == 0 => {
                 record.done_with(directive);
                 Next::Wait
             }
@@ -308,7 +323,6 @@ impl<I: Io, S: Handle> Connection<I, S> {
             return Next::Over;
         };
         let Some(parts) = connection.into_parts() else { return Next::Over };
-        self.record.set_fate(Fate::Cut);
         self.stage = Stage::Last { io: parts.io.into_inner(), answer };
         Next::Again
     }
@@ -323,6 +337,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
         };
         let Some(parts) = connection.into_parts() else { return };
         let io = parts.io.into_inner();
+        self.record.touch();
         self.stage = Stage::Http2(speak_http2(io, self.service.clone(), &self.record));
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::connections::{Directive, Ending, Record};
+use crate::connections::{Ending, Record};
 
 /// One request in flight.
 #[derive(Debug)]
@@ -33,6 +33,13 @@ impl InFlight {
         self.ending = ending;
     }
 
+    /// Takes note of a panic in what serves the request.
+    pub(super) fn note_panic(&self, what: &str, message: &str) {
+        let name = self.record.name_of(self.key);
+        tracing::error!(target: "lameduck", "the {what} of {name} panicked: {message}");
+        self.record.server().shared().note_panic(format!("{what} of {name}: {message}"));
+    }
+
     /// The request goes on as an upgraded connection: its record ends with that.
     pub(super) fn upgraded(mut self) {
         self.armed = false;
@@ -46,7 +53,7 @@ impl Drop for InFlight {
         }
         let ending = match self.ending {
             // Dropped in the middle: by us at a deadline, else because the client went away.
-            Ending::Gone if self.record.directive() >= Directive::RequestTimeout => Ending::Cut,
+            Ending::Gone if self.record.is_over(self.key) => Ending::Cut,
             ending @ (Ending::Completed
             | Ending::Answered503
             | Ending::Interrupted

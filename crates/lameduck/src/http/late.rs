@@ -11,6 +11,9 @@ const REPEATABLE: &str =
     "The server is stopping and did not finish this request. It is safe to repeat.\n";
 const UNKNOWN: &str = "The server is stopping and was interrupted in the middle of this request: \
                        its outcome is unknown. Look before repeating it.\n";
+const TOO_LONG: &str = "The request took longer than this server allows.\n";
+const TOO_LONG_UNKNOWN: &str = "The request took longer than this server allows and was interrupted: its \
+                                outcome is unknown. Look before repeating it.\n";
 const HEAD_TIMEOUT: &str = "The head of the request did not arrive in time.\n";
 const FAILED: &str = "The request failed.\n";
 
@@ -32,16 +35,33 @@ impl Asked {
     }
 }
 
+/// Why a request is answered by us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// The drain deadline.
+    Stopping,
+    /// Its own time limit, in ordinary life.
+    TooLong,
+}
+
 /// The 503 for a request; `seen`: whether a handler has seen it.
-pub(super) fn unavailable(asked: Asked, seen: bool) -> Response<Bytes> {
-    let (text, repeat) = wording(seen, asked.idempotent);
+pub(super) fn unavailable(asked: Asked, seen: bool, why: Why) -> Response<Bytes> {
+    let (text, repeat) = match (why, wording(seen, asked.idempotent)) {
+        (Why::Stopping, said) => said,
+        (Why::TooLong, (_, true)) => (TOO_LONG, true),
+        (Why::TooLong, (_, false)) => (TOO_LONG_UNKNOWN, false),
+    };
     if asked.grpc {
-        // gRPC over HTTP/2, "Trailers-Only": status 14 is UNAVAILABLE.
+        // gRPC over HTTP/2, "Trailers-Only": 14 is UNAVAILABLE, 4 DEADLINE_EXCEEDED.
+        let (status, message) = match (why, repeat) {
+            (Why::Stopping, true) => ("14", "the server is stopping"),
+            (Why::Stopping, false) => ("14", "the server is stopping; outcome unknown"),
+            (Why::TooLong, _) => ("4", "the request took longer than this server allows"),
+        };
         let mut response = Response::new(Bytes::new());
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-        headers.insert("grpc-status", HeaderValue::from_static("14"));
-        let message = if repeat { "the server is stopping" } else { "stopping; outcome unknown" };
+        headers.insert("grpc-status", HeaderValue::from_static(status));
         headers.insert("grpc-message", HeaderValue::from_static(message));
         return response;
     }
@@ -114,7 +134,7 @@ mod tests {
             (Method::POST, false, true),
         ] {
             let asked = Asked::new(&method, &HeaderMap::new());
-            let response = unavailable(asked, seen);
+            let response = unavailable(asked, seen, Why::Stopping);
             assert_eq!(response.status(), 503);
             assert_eq!(response.headers().contains_key(RETRY_AFTER), invited, "{method} {seen}");
             let raw = raw_unavailable(seen.then_some(&method));
@@ -127,9 +147,11 @@ mod tests {
     fn a_grpc_call_is_told_unavailable_in_its_own_protocol() {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc+proto"));
-        let response = unavailable(Asked::new(&Method::POST, &headers), true);
-        assert_eq!(response.status(), 200);
-        assert_eq!(response.headers()["grpc-status"], "14");
+        for (why, status) in [(Why::Stopping, "14"), (Why::TooLong, "4")] {
+            let response = unavailable(Asked::new(&Method::POST, &headers), true, why);
+            assert_eq!(response.status(), 200);
+            assert_eq!(response.headers()["grpc-status"], status);
+        }
     }
 
     #[test]

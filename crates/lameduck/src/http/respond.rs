@@ -1,5 +1,6 @@
 //! The body of a response, with the guard of its request.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -116,12 +117,23 @@ where
     ) -> Poll<Option<Result<Frame<Self::Data>, BoxError>>> {
         let mut this = self.project();
         let polled = match this.body.as_mut().project() {
-            InnerProj::Handler { body } => body.poll_frame(cx).map(|frame| {
-                frame.map(|frame| match frame {
-                    Ok(frame) => Ok(frame.map_data(Data::Handler)),
-                    Err(error) => Err(error.into()),
-                })
-            }),
+            InnerProj::Handler { body } => match catch_unwind(AssertUnwindSafe(|| {
+                body.poll_frame(cx)
+            })) {
+                Ok(polled) => polled.map(|frame| {
+                    frame.map(|frame| match frame {
+                        Ok(frame) => Ok(frame.map_data(Data::Handler)),
+                        Err(error) => Err(error.into()),
+                    })
+                }),
+                Err(panic) => {
+                    let message = crate::panic::message(&*panic);
+                    if let Some(guard) = this.guard.as_ref() {
+                        guard.note_panic("response body", &message);
+                    }
+                    Poll::Ready(Some(Err(format!("the response body panicked: {message}").into())))
+                }
+            },
             InnerProj::Ours { bytes } => {
                 Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(Data::Ours(bytes)))))
             }

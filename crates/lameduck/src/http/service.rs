@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tokio::task::futures::TaskLocalFuture;
 
-use super::late::{self, Asked};
+use super::late::{self, Asked, Why};
 use super::{Body, InFlight, ResponseBody};
 use crate::connections::{Ending, Mode, Record, state};
 use crate::lifecycle::{CURRENT, Lifecycle};
@@ -38,6 +38,7 @@ impl<S> Serve<S> {
     }
 
     /// The same service for HTTP/2.
+    #[cfg(feature = "http2")]
     pub(super) fn for_http2(self, begun: Arc<AtomicU32>) -> Serve<S> {
         Serve { begun: Some(begun), ..self }
     }
@@ -155,12 +156,21 @@ where
         Poll::Ready(match outcome {
             Some(Ok(response)) => respond(response, guard, *this.traits),
             Some(Err(reason)) => {
-                note_failure(&record, key, &reason);
+                match reason {
+                    Reason::Panicked(message) => guard.note_panic("handler", &message),
+                    Reason::Error(error) => {
+                        tracing::error!(target: "lameduck", "a service returned an error: {error}");
+                    }
+                }
                 answer(late::failed(), guard, Ending::Completed, 0)
             }
             None => {
                 let asked = this.traits.asked;
-                let response = late::unavailable(asked, *this.seen);
+                let why = match record.server().mode() {
+                    Mode::Cut => Why::Stopping,
+                    Mode::Serving | Mode::Goodbye | Mode::Draining => Why::TooLong,
+                };
+                let response = late::unavailable(asked, *this.seen, why);
                 let repeatable = !*this.seen || asked.idempotent;
                 let ending = if repeatable { Ending::Answered503 } else { Ending::Interrupted };
                 answer(response, guard, ending, state::ANSWERED)
@@ -193,19 +203,6 @@ where
         Ok(Poll::Ready(Ok(response))) => Poll::Ready(Ok(response)),
         Ok(Poll::Ready(Err(error))) => Poll::Ready(Err(Reason::Error(error.into()))),
         Err(panic) => Poll::Ready(Err(Reason::Panicked(crate::panic::message(&*panic)))),
-    }
-}
-
-fn note_failure(record: &Record, key: u32, reason: &Reason) {
-    match reason {
-        Reason::Panicked(message) => {
-            tracing::error!(target: "lameduck", "a handler panicked: {message}");
-            let name = record.name_of(key);
-            record.server().shared().note_panic(format!("handler of {name}: {message}"));
-        }
-        Reason::Error(error) => {
-            tracing::error!(target: "lameduck", "a service returned an error: {error}");
-        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::listen::{Accepted, Incoming, Listener};
 use super::peek::{self, peek};
 use crate::connections::{Connections, Limits, Mode, Peer};
 use crate::lifecycle::{Message, Shared};
-use crate::part::{Identity, Part, Tier};
+use crate::part::{Identity, Life, Part, Tier};
 use crate::report::{PartReport, PartState, Stuck, StuckKind, Totals};
 use crate::sys::{Guarded, Remote};
 
@@ -31,9 +31,9 @@ pub(crate) struct Door {
     name: String,
     connections: Arc<Connections>,
     stop: CancellationToken,
+    life: Life,
     /// How the listener was closed, for the report.
     closed: Mutex<Option<String>>,
-    failed: Mutex<Option<String>>,
 }
 
 /// An HTTP server as a part of the service.
@@ -42,15 +42,6 @@ pub(crate) struct Source {
     door: Arc<Door>,
     limits: Mutex<Limits>,
     intake: Mutex<Option<Intake>>,
-    life: Mutex<Life>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Life {
-    started: bool,
-    told: Option<Instant>,
-    done: Option<Duration>,
-    abandoned: bool,
 }
 
 impl Source {
@@ -65,15 +56,14 @@ impl Source {
             name: name.to_owned(),
             connections,
             stop: CancellationToken::new(),
+            life: Life::default(),
             closed: Mutex::new(None),
-            failed: Mutex::new(None),
         };
         Source {
             identity: Identity { name: name.to_owned(), tier: Tier::Source, place },
             door: Arc::new(door),
             limits: Mutex::new(Limits::default()),
             intake: Mutex::new(Some(intake)),
-            life: Mutex::new(Life::default()),
         }
     }
 
@@ -99,8 +89,15 @@ impl Source {
                         drop(runtime.spawn(serve_unix(stream, &connections, service)));
                     }
                 };
+                let local = listener.local_addr();
                 match listener.start() {
-                    Ok(incoming) => door.accept(incoming, admit).await,
+                    Ok(incoming) => {
+                        if let Ok(local) = local {
+                            let source = door.name.as_str();
+                            tracing::info!(target: "lameduck", source, "accepting on {local}");
+                        }
+                        door.accept(incoming, admit).await;
+                    }
                     Err(error) => door.fail(&format!("cannot accept: {error}")),
                 }
             })
@@ -145,10 +142,6 @@ impl Source {
     /// Changes the limits; without effect once the service is ready.
     pub(crate) fn set_limits(&self, change: impl FnOnce(&mut Limits)) {
         change(&mut self.limits.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn life(&self) -> std::sync::MutexGuard<'_, Life> {
-        self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -234,7 +227,7 @@ impl Door {
 
     /// The listener failed, which is something else than being closed in order: the service stops.
     fn fail(&self, message: &str) {
-        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.to_owned());
+        self.life.end(PartState::Failed, Some(message.to_owned()));
         self.connections
             .shared()
             .events()
@@ -314,7 +307,7 @@ impl Part for Source {
         let connections = &self.door.connections;
         connections.set_limits(limits);
         connections.set_listening(true);
-        self.life().started = true;
+        self.door.life.begin();
         let door = Arc::clone(&self.door);
         /// Says that no connection comes any more, however the intake ends.
         struct Listening(Arc<Connections>);
@@ -331,20 +324,21 @@ impl Part for Source {
     }
 
     fn stop(&self) {
-        self.life().told = Some(Instant::now());
+        self.door.life.tell();
         self.door.connections.enter(Mode::Draining);
         self.door.stop.cancel();
-        // Where it was never started this closes the listener.
-        drop(self.intake.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let unused = self.intake.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(intake) = unused {
+            // It was never started. Its listener closes, but not here: the user's service drops with it, and
+            // that is foreign code.
+            drop(self.door.connections.shared().runtime().spawn(async move { drop(intake) }));
+        }
     }
 
     fn is_done(&self) -> bool {
         let done = self.door.connections.is_over();
-        if done {
-            let mut life = self.life();
-            if let (Some(told), None) = (life.told, life.done) {
-                life.done = Some(told.elapsed());
-            }
+        if done && self.door.life.has_begun() {
+            self.door.life.end(PartState::Done, None);
         }
         done
     }
@@ -352,18 +346,14 @@ impl Part for Source {
     fn abandon(&self) -> Vec<Stuck> {
         let connections = &self.door.connections;
         let mut stuck = connections.stuck();
-        let mut life = self.life();
-        life.abandoned = true;
-        if stuck.is_empty() && connections.len() == 0 {
-            stuck.push(Stuck {
-                kind: StuckKind::Source,
-                name: self.identity.name.clone(),
-                place: self.identity.place.to_string(),
-                age: life.told.map(|told| told.elapsed()).unwrap_or_default(),
-                doing: "closing its listener".to_owned(),
-            });
+        let doing = match connections.len() {
+            0 => "closing its listener".to_owned(),
+            left => format!("closing {left} connections without a request"),
+        };
+        let own = self.door.life.abandon(&self.identity, StuckKind::Source, &doing);
+        if stuck.is_empty() {
+            stuck.push(own);
         }
-        drop(life);
         connections.enter(Mode::Cut);
         connections.each_upgraded(|remote| {
             remote.with(|fd| rustix::net::shutdown(fd, rustix::net::Shutdown::Both));
@@ -410,29 +400,12 @@ impl Part for Source {
     }
 
     fn tick(&self, now: Instant) -> Option<Instant> {
-        if self.life().started { self.door.connections.tick(now) } else { None }
+        if self.door.life.has_begun() { self.door.connections.tick(now) } else { None }
     }
 
-    fn report(&self) -> PartReport {
-        let life = *self.life();
-        let failed = self.door.failed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let state = match (life.started, life.told) {
-            _ if failed.is_some() => PartState::Failed,
-            (false, _) => PartState::Starting,
-            (true, _) if life.abandoned => PartState::Abandoned,
-            (true, None) => PartState::Running,
-            (true, Some(_)) if life.done.is_some() => PartState::Done,
-            (true, Some(_)) => PartState::Finishing,
-        };
+    fn report(&self) -> Option<PartReport> {
         let closed = self.door.closed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        PartReport {
-            name: self.identity.name.clone(),
-            tier: "source",
-            place: self.identity.place.to_string(),
-            state,
-            took: life.done,
-            detail: failed.or(closed),
-        }
+        Some(self.door.life.report(&self.identity, closed))
     }
 
     fn count(&self, totals: &mut Totals) {

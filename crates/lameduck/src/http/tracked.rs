@@ -20,6 +20,10 @@ use crate::connections::{Membership, Record, state};
 /// How long a closed half is read on (RFC 9112, section 9.6, asks for "a while").
 const LINGER: Duration = Duration::from_secs(1);
 
+/// How many bytes of the preface no HTTP/1 request begins with: the method PRI is reserved for it (RFC 9113,
+/// section 3.4). A peer that stops in the middle of the rest is no half head to wait for.
+const UNMISTAKABLE: usize = b"PRI ".len();
+
 /// Which protocol the bytes speak.
 #[derive(Debug)]
 enum Speech {
@@ -105,7 +109,7 @@ impl<I> Tracked<I> {
         }
         self.replay = [&self.replay, new].concat().into();
         buf.set_filled(before);
-        if seen >= PREFACE.len() {
+        if seen >= UNMISTAKABLE {
             self.speech = Speech::Http2(Frames::new());
             let record = self.record();
             record.state.clear(state::HEAD);
@@ -191,7 +195,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.before_write()?;
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let written = ready!(Pin::new(&mut self.io).poll_write(cx, buf));
+        self.record().progressed();
+        Poll::Ready(written)
     }
 
     fn poll_write_vectored(
@@ -200,7 +206,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.before_write()?;
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs));
+        self.record().progressed();
+        Poll::Ready(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -211,10 +219,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
     /// the kernel.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.io).poll_flush(cx))?;
-        let state = &self.record().state;
-        if state.has(state::DIRTY) {
-            state.clear(state::DIRTY);
+        let record = self.record();
+        if record.state.has(state::DIRTY) {
+            record.state.clear(state::DIRTY);
         }
+        record.flushed();
         Poll::Ready(Ok(()))
     }
 

@@ -8,12 +8,12 @@ use serde::Serialize;
 pub struct RequestCounts {
     /// Answered whole.
     pub completed: u64,
-    /// Answered 503 at the drain deadline, and safe to repeat.
+    /// Answered 503 at a deadline (the drain's, or the request's own), and safe to repeat.
     pub answered_503: u64,
-    /// Answered 503 at the drain deadline, though a handler had begun and repeating is not safe: the client
+    /// Answered 503 at a deadline, though a handler had begun and repeating is not safe: the client
     /// was told that the outcome is unknown.
     pub interrupted: u64,
-    /// Cut at the drain deadline: the response had begun and did not end.
+    /// Cut: the response had begun and did not end, at a deadline or by a fault of the handler.
     pub cut: u64,
     /// Given up by the client before the response was whole.
     pub gone: u64,

@@ -6,24 +6,23 @@ use super::{PartState, Report};
 use crate::budget::Span;
 use crate::phase::Outcome;
 
+impl Report {
+    /// The verdict: the first line of the text.
+    pub(crate) fn verdict(&self) -> String {
+        let (service, took, code) = (&self.service, Span(self.took), self.exit_code);
+        let how = match self.outcome {
+            Outcome::Clean => format!("stopped clean in {took}: nothing lost"),
+            Outcome::Failed => format!("failed and stopped in {took}"),
+            Outcome::Forced => format!("was forced to stop after {took}"),
+            Outcome::Signalled(_) => format!("was forced to exit by a second signal after {took}"),
+        };
+        format!("{service} {how} (exit {code})")
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (service, took, code) = (&self.service, Span(self.took), self.exit_code);
-        match self.outcome {
-            Outcome::Clean => {
-                write!(f, "{service} stopped clean in {took}: nothing lost (exit {code})")?;
-            }
-            Outcome::Failed => write!(f, "{service} failed and stopped in {took} (exit {code})")?,
-            Outcome::Forced => {
-                write!(f, "{service} was forced to stop after {took} (exit {code})")?;
-            }
-            Outcome::Signalled(_) => {
-                write!(
-                    f,
-                    "{service} was forced to exit by a second signal after {took} (exit {code})"
-                )?;
-            }
-        }
+        f.write_str(&self.verdict())?;
         write!(f, "\n  cause: {}", self.cause)?;
         for stuck in &self.stuck {
             write!(f, "\n  stuck: {stuck}")?;

@@ -32,8 +32,10 @@ pub(super) struct Settings {
     pub(super) rules: Rules,
     #[cfg_attr(not(feature = "admin"), expect(dead_code, reason = "nobody asks"))]
     pub(super) admin: Option<String>,
-    /// What the log should say at the start.
+    /// What the log says at the start.
     pub(super) remarks: Vec<String>,
+    /// What it warns of.
+    pub(super) warnings: Vec<String>,
 }
 
 /// Where the report goes: known before anything else, since a bad setting is reported too.
@@ -112,7 +114,7 @@ pub(super) fn settings(service: &Service) -> Result<Settings, Error> {
     if budget.total() > Duration::from_secs(3600) {
         remarks.push(format!("a stop may take up to {}", Span(budget.total())));
     }
-    remarks.extend(unknown(std::env::vars_os().map(|(name, _)| name)));
+    let warnings = unknown(std::env::vars_os().map(|(name, _)| name));
     let hangup = match &service.hangup {
         Hangup::Stop => phase::Hangup::Stop,
         Hangup::Reload(_) => phase::Hangup::Reload,
@@ -133,7 +135,7 @@ pub(super) fn settings(service: &Service) -> Result<Settings, Error> {
         })?),
         None => service.admin.clone(),
     };
-    Ok(Settings { rules, admin: admin.filter(|address| !address.is_empty()), remarks })
+    Ok(Settings { rules, admin: admin.filter(|address| !address.is_empty()), remarks, warnings })
 }
 
 /// A remark for each variable that looks like one of ours and is none: a slip of the pen would otherwise be

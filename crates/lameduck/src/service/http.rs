@@ -35,7 +35,7 @@ impl Setup {
     /// It listens at once, and accepts when the service is ready. If it cannot listen, the start fails with an
     /// error that says why.
     #[track_caller]
-    pub fn http<S, B>(&mut self, name: &str, address: impl AsRef<str>, service: S) -> Http
+    pub fn http<S, B>(&mut self, name: &str, address: impl std::fmt::Display, service: S) -> Http
     where
         S: tower_service::Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
         S::Error: Into<BoxError>,
@@ -49,7 +49,12 @@ impl Setup {
 
     /// The same over a hyper service.
     #[track_caller]
-    pub fn http_hyper<S, B>(&mut self, name: &str, address: impl AsRef<str>, service: S) -> Http
+    pub fn http_hyper<S, B>(
+        &mut self,
+        name: &str,
+        address: impl std::fmt::Display,
+        service: S,
+    ) -> Http
     where
         S: hyper::service::Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
         S::Error: Into<BoxError>,
@@ -60,7 +65,7 @@ impl Setup {
     {
         let place = Location::caller();
         let bound = address
-            .as_ref()
+            .to_string()
             .parse::<Address>()
             .map_err(|error| error.to_string())
             .and_then(|address| Listener::bind(&address).map_err(|error| error.to_string()));

@@ -68,15 +68,14 @@ impl Service {
             .build()
             .map_err(|error| machine("start the runtime", error))?;
         let shared = self.shared(events, runtime.handle().clone());
-        // Held until the very end: it answers for as long as this lives.
+        // It answers until its guard drops: after the report.
         #[cfg(feature = "admin")]
-        let _admin = {
-            let _inside = runtime.enter();
-            let address = settings.admin.as_ref();
-            address
-                .map(|address| crate::admin::start(address, &shared))
-                .transpose()
-                .map_err(failed)?
+        let _admin = match &settings.admin {
+            Some(address) => {
+                let _inside = runtime.enter();
+                Some(crate::admin::start(address, &shared).map_err(failed)?)
+            }
+            None => None,
         };
         let brief = self.brief(&settings, &shared, inbox, Some(signals), Exit::Process, place);
         let supervisor = Supervisor::start(brief, self.journal(&settings), |_| {})
@@ -164,7 +163,10 @@ impl Service {
     fn journal(&self, settings: &Settings) -> Journal {
         let journal = Journal::start(&self.name);
         for remark in &settings.remarks {
-            journal.warn(remark.clone());
+            journal.info(remark.clone());
+        }
+        for warning in &settings.warnings {
+            journal.warn(warning.clone());
         }
         journal
     }

@@ -112,7 +112,7 @@ impl Engine {
     }
 
     pub(super) fn reports(&self) -> Vec<PartReport> {
-        self.parts.iter().map(|part| part.report()).collect()
+        self.parts.iter().filter_map(|part| part.report()).collect()
     }
 
     /// What was left behind at deadlines of its own.

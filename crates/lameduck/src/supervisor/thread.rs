@@ -324,8 +324,11 @@ impl Desk {
         if self.began.is_none() && phase > Phase::Ready {
             self.began = Some(jiff::Timestamp::now());
             self.at_begin = self.engine.as_ref().map(Engine::totals).unwrap_or_default();
-            let cause = self.cause.as_ref().map(ToString::to_string).unwrap_or_default();
-            self.journal.info(format!("{cause}: stopping"));
+            match &self.cause {
+                Some(cause @ Cause::Start { .. }) => self.journal.error(cause.to_string()),
+                Some(cause) => self.journal.info(format!("{cause}: stopping")),
+                None => {}
+            }
         }
         match phase {
             Phase::Starting | Phase::Finishing | Phase::Closing | Phase::Stopped => {}
@@ -450,9 +453,13 @@ impl Desk {
         let now = Instant::now();
         let hard = self.machine.deadlines().map_or(now, |deadlines| deadlines.close) + EXIT;
         let report = self.report(now);
+        self.journal.info(report.verdict());
         self.journal.flush(LOG);
         write_bounded(&report, &self.brief.destination, REPORT);
-        self.brief.shared.registry().clear();
+        let shared = Arc::clone(&self.brief.shared);
+        let letting_go = std::thread::Builder::new().name("lameduck-drop".to_owned());
+        // What the user gave us drops with the parts: foreign code, so not here.
+        drop(letting_go.spawn(move || shared.registry().clear()));
         let code = report.exit_code;
         if self.brief.exit == Exit::Return {
             ended(&report);
@@ -467,13 +474,12 @@ impl Desk {
         // `run` takes the report as soon as it gets the processor, unless a setup blocks its thread.
         let over = |message| matches!(message, Message::SetupOver);
         let comes = self.setup_over || self.brief.inbox.take().into_iter().any(over);
-        let left = hard.max(Instant::now() + EXIT).saturating_duration_since(Instant::now());
+        let left = hard.saturating_duration_since(Instant::now());
         let patience = if comes { left } else { BLOCKED_SETUP };
         if was_taken.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout) {
             end_process(code);
         }
         // `run` has returned; `main` may do a little more, but not for ever.
-        let hard = hard.max(Instant::now() + EXIT);
         while Instant::now() < hard {
             self.wait(Some(hard));
             if let Some(signal) = self.forcing_signal() {

@@ -53,6 +53,20 @@ pub(crate) fn set_min_hops_v6(socket: BorrowedFd<'_>, hops: u8) -> io::Result<()
     }
 }
 
+/// Waits until the kernel has dealt with every packet that it was dealing with at the call, on
+/// whatever processor (`MEMBARRIER_CMD_GLOBAL`, membarrier(2): an RCU grace period, and packets are
+/// received within an RCU read-side section). Takes 8 ms as a rule, and 40 on a busy machine. No
+/// privilege is needed.
+///
+/// # Errors
+/// `ENOSYS` or `EINVAL` where the kernel does not offer it, `EPERM` where a sandbox forbids it.
+pub(crate) fn wait_for_packets_under_way() -> io::Result<()> {
+    // SAFETY: the call takes three integers and touches no memory of ours.
+    let answer =
+        unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_GLOBAL, 0_u32, 0_i32) };
+    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// `setsockopt` with `value` as it lies in memory.
 ///
 /// # Safety

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use tokio::task::AbortHandle;
@@ -12,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Outcome;
 use crate::lifecycle::{CURRENT, Lifecycle, Message, ServiceScope, Shared};
-use crate::part::{Identity, Part, Tier};
+use crate::part::{Identity, Life, Part, Tier};
 use crate::report::{PartReport, PartState, Stuck, StuckKind};
 
 type Work = Pin<Box<dyn Future<Output = Option<String>> + Send>>;
@@ -23,21 +22,8 @@ pub(crate) struct WorkerPart {
     shared: Arc<Shared>,
     ending: CancellationToken,
     work: Mutex<Option<Work>>,
-    life: Arc<Mutex<Life>>,
-}
-
-#[derive(Debug, Default)]
-struct Life {
-    since: Option<Instant>,
-    told: Option<Instant>,
-    ended: Option<(PartState, Option<String>)>,
-    took: Option<Duration>,
-    abort: Option<AbortHandle>,
-    abandoned: bool,
-}
-
-fn locked(life: &Mutex<Life>) -> std::sync::MutexGuard<'_, Life> {
-    life.lock().unwrap_or_else(PoisonError::into_inner)
+    life: Arc<Life>,
+    abort: Mutex<Option<AbortHandle>>,
 }
 
 impl WorkerPart {
@@ -59,6 +45,7 @@ impl WorkerPart {
             ending,
             work: Mutex::new(Some(work)),
             life: Arc::default(),
+            abort: Mutex::new(None),
         }
     }
 }
@@ -76,8 +63,7 @@ impl Part for WorkerPart {
         let name = self.identity.name.clone();
         let scope = Arc::new(ServiceScope(Arc::clone(&shared)));
         let work = CURRENT.scope(Lifecycle::new(scope, 0), AssertUnwindSafe(work).catch_unwind());
-        let mut started = locked(&self.life);
-        started.since = Some(Instant::now());
+        self.life.begin();
         let task = self.shared.runtime().spawn(async move {
             let ended = match work.await {
                 Ok(None) => (PartState::Done, None),
@@ -89,60 +75,33 @@ impl Part for WorkerPart {
                 (PartState::Panicked, Some(message)) => Some(format!("panicked: {message}")),
                 _ => None,
             };
-            {
-                let mut life = locked(&life);
-                life.took = life.told.map(|told| told.elapsed());
-                life.ended = Some(ended);
-            }
+            life.end(ended.0, ended.1);
             match failure {
                 Some(message) => shared.events().send(Message::Failed { part: name, message }),
                 None => shared.events().check(),
             }
         });
-        started.abort = Some(task.abort_handle());
+        *self.abort.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
     }
 
     fn stop(&self) {
-        locked(&self.life).told = Some(Instant::now());
+        self.life.tell();
         self.ending.cancel();
     }
 
     fn is_done(&self) -> bool {
-        let life = locked(&self.life);
-        life.ended.is_some() || life.since.is_none()
+        self.life.has_ended() || !self.life.has_begun()
     }
 
     fn abandon(&self) -> Vec<Stuck> {
-        let mut life = locked(&self.life);
-        life.abandoned = true;
-        if let Some(abort) = &life.abort {
+        if let Some(abort) = &*self.abort.lock().unwrap_or_else(PoisonError::into_inner) {
             abort.abort();
         }
-        vec![Stuck {
-            kind: StuckKind::Worker,
-            name: self.identity.name.clone(),
-            place: self.identity.place.to_string(),
-            age: life.told.or(life.since).map(|at| at.elapsed()).unwrap_or_default(),
-            doing: "did not finish its queue".to_owned(),
-        }]
+        let doing = "has not finished its queue";
+        vec![self.life.abandon(&self.identity, StuckKind::Worker, doing)]
     }
 
-    fn report(&self) -> PartReport {
-        let life = locked(&self.life);
-        let (state, detail) = match &life.ended {
-            Some((state, detail)) => (*state, detail.clone()),
-            None if life.abandoned => (PartState::Abandoned, None),
-            None if life.since.is_none() => (PartState::Starting, None),
-            None if life.told.is_some() => (PartState::Finishing, None),
-            None => (PartState::Running, None),
-        };
-        PartReport {
-            name: self.identity.name.clone(),
-            tier: "worker",
-            place: self.identity.place.to_string(),
-            state,
-            took: life.took,
-            detail,
-        }
+    fn report(&self) -> Option<PartReport> {
+        Some(self.life.report(&self.identity, None))
     }
 }

@@ -1,25 +1,30 @@
 //! The stop report that a shop wrote as it went, made readable.
 
+use std::slice;
+
 use serde_json::{Map, Value};
 
 /// The most lines of plain text that are shown.
 const LAST_LINES: usize = 12;
 
-/// The report in a shop's log: its last line of JSON, one field a line, or the last lines as they are.
+/// The report in a shop's log: its last line of JSON, one field or element of a list a line, or the last lines as they
+/// are.
 pub(super) fn report(log: &[String]) -> Vec<String> {
     let json =
         log.iter().rev().find_map(|line| serde_json::from_str::<Map<String, Value>>(line).ok());
-    match json {
-        Some(report) => {
-            let width = report.keys().map(String::len).max().unwrap_or(0);
-            report
-                .iter()
-                .filter(|(_, value)| !is_empty(value))
-                .map(|(name, value)| format!("{name:<width$}  {}", plain(value)))
-                .collect()
+    let Some(report) = json else {
+        return log[log.len().saturating_sub(LAST_LINES)..].to_vec();
+    };
+    let width = report.keys().map(String::len).max().unwrap_or(0);
+    let mut lines = Vec::new();
+    for (name, value) in report.iter().filter(|(_, value)| !is_empty(value)) {
+        let elements = value.as_array().map_or(slice::from_ref(value), Vec::as_slice);
+        for (index, element) in elements.iter().enumerate() {
+            let name = if index == 0 { name } else { "" };
+            lines.push(format!("{name:<width$}  {}", plain(element)));
         }
-        None => log[log.len().saturating_sub(LAST_LINES)..].to_vec(),
     }
+    lines
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -53,14 +58,17 @@ mod tests {
     use super::report;
 
     #[test]
-    fn the_last_json_line_becomes_one_field_a_line() {
+    fn the_last_json_line_becomes_one_field_or_element_a_line() {
         let log = [
             "{\"old\":1}",
             "stopping",
-            r#"{"code":0,"phases":{"drain":{"ms":5}},"stuck":[]}"#,
+            r#"{"code":0,"phases":[{"ms":5,"name":"drain"},{"ms":1,"name":"close"}],"stuck":[]}"#,
             "bye",
         ];
-        assert_eq!(report(&log.map(String::from)), ["code    0", "phases  drain ms 5"]);
+        assert_eq!(
+            report(&log.map(String::from)),
+            ["code    0", "phases  ms 5, name drain", "        ms 1, name close"]
+        );
     }
 
     #[test]

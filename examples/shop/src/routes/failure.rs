@@ -34,6 +34,10 @@ impl From<StoreError> for Failure {
             StoreError::WalletExists(_)
             | StoreError::InsufficientFunds { .. }
             | StoreError::IdTaken(_) => StatusCode::CONFLICT,
+            StoreError::Unrecorded { .. } => {
+                error!(error = %failure, "a purchase is torn");
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             StoreError::Database(_) => {
                 error!(error = %failure, "a request failed");
                 return if failure.is_busy() {

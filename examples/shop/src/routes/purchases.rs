@@ -3,13 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use lameduck::Lifecycle;
 use serde::Deserialize;
 
 use super::Failure;
 use super::json_body::JsonBody;
 use super::query::Query;
 use super::wallets::LONGEST_NAME;
-use crate::shield::shield;
 use crate::shop::Shop;
 use crate::store::{Order, Purchase};
 
@@ -18,6 +18,7 @@ use crate::store::{Order, Purchase};
 /// Shielded: once begun it ends, also when the buyer hangs up. Repeated with its id it gets the same answer.
 pub(super) async fn buy(
     State(shop): State<Shop>,
+    lifecycle: Lifecycle,
     JsonBody(order): JsonBody<Order>,
 ) -> Result<(StatusCode, Json<Purchase>), Failure> {
     if let Some(id) = &order.id
@@ -27,11 +28,10 @@ pub(super) async fn buy(
             "id: expected 1 to {LONGEST_NAME} characters, or none at all"
         )));
     }
-    let purchase = shield("purchase", async move { shop.buy(order).await }).await.map_err(|_| {
-        Failure::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the purchase was interrupted; its outcome is unknown until the shop has started again",
-        )
+    let buying = lifecycle.shield("purchase", async move { shop.buy(order).await });
+    let purchase = buying.await.map_err(|interrupted| {
+        let unknown = "its outcome is unknown until the shop has started again";
+        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{interrupted}; {unknown}"))
     })??;
     Ok((StatusCode::CREATED, Json(purchase)))
 }

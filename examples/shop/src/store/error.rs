@@ -27,7 +27,18 @@ pub enum StoreError {
     /// The id was used for another owner or item.
     #[error("the id {0:?} belongs to another purchase")]
     IdTaken(String),
-    /// The database failed, or stayed busy for too long.
+    /// The wallet is debited, but the database failed before the item was recorded.
+    #[error(
+        "the wallet is debited, the item not yet recorded: repeat the order with the id {id:?}, or wait for the next \
+         start of the shop ({source})"
+    )]
+    Unrecorded {
+        /// The purchase's id.
+        id: String,
+        /// What failed.
+        source: sqlx::Error,
+    },
+    /// The database failed, or stayed busy for too long: nothing was changed.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
 }

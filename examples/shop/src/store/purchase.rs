@@ -29,7 +29,14 @@ impl From<Row> for Purchase {
 
 impl Store {
     /// Records the item of a debited purchase, and says whether it was not recorded before.
+    ///
+    /// If it fails the purchase stays torn, [`StoreError::Unrecorded`], until this is called again or a start mends it.
     pub async fn record(&self, purchase: &Purchase) -> Result<bool, StoreError> {
+        let unrecorded = |source| StoreError::Unrecorded { id: purchase.id.clone(), source };
+        self.try_record(purchase).await.map_err(unrecorded)
+    }
+
+    async fn try_record(&self, purchase: &Purchase) -> Result<bool, sqlx::Error> {
         let mut writing = self.write().await?;
         let recorded = sqlx::query(
             "INSERT INTO purchases (id, owner, item, price) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",

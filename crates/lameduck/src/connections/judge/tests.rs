@@ -13,7 +13,14 @@ fn ms(millis: u64) -> Duration {
 
 /// A connection accepted at 90 s whose state began at 95 s; the drain begins at 100 s.
 fn view(flags: u32) -> View {
-    View { flags, accepted: ms(90_000), since: ms(95_000), goaway: None, pong: None }
+    View {
+        flags,
+        accepted: ms(90_000),
+        since: ms(95_000),
+        progress: ms(0),
+        goaway: None,
+        pong: None,
+    }
 }
 
 fn limits() -> Limits {
@@ -39,7 +46,7 @@ fn in_ordinary_life_each_state_has_its_limit() {
         ("idle keep-alive", SPOKEN, 95_000 + 75_000, Directive::CloseIdle),
         ("part of a head", HEAD | SPOKEN, 95_000 + 10_000, Directive::HeadTimeout),
         ("handler runs", REQUEST | DIRTY, 95_000 + 30_000, Directive::RequestTimeout),
-        ("HTTP/2 without SETTINGS", HTTP2, 90_000 + 10_000, Directive::CloseIdle),
+        ("HTTP/2 without SETTINGS", HTTP2, 95_000 + 10_000, Directive::CloseIdle),
         ("HTTP/2, no stream", HTTP2 | SETTLED, 95_000 + 75_000, Directive::Goaway),
     ] {
         for mode in [Mode::Serving, Mode::Goodbye] {
@@ -61,13 +68,28 @@ fn while_draining_each_state_is_treated_as_the_table_says() {
         assert_eq!(ask(view(flags), Mode::Draining, due - 1), wait(due), "{name}");
         assert_eq!(ask(view(flags), Mode::Draining, due), act(directive), "{name}");
     }
-    for (name, flags) in [
-        ("a slow reader", DIRTY | SPOKEN),
-        ("upgraded", UPGRADED | REQUEST | HEAD_OUT),
-        ("lingering close", LINGER | SPOKEN),
-    ] {
+    for (name, flags) in
+        [("upgraded", UPGRADED | REQUEST | HEAD_OUT), ("lingering close", LINGER | SPOKEN)]
+    {
         assert_eq!(ask(view(flags), Mode::Draining, 1_000_000), act(Directive::None), "{name}");
     }
+}
+
+#[test]
+fn a_peer_that_reads_nothing_is_cut_after_the_idle_time_from_its_last_progress() {
+    for flags in [DIRTY | SPOKEN, DIRTY | REQUEST | HEAD_OUT] {
+        let no_limit = Limits::default();
+        let slow = View { progress: ms(97_000), ..view(flags) };
+        for mode in [Mode::Serving, Mode::Draining] {
+            let ask = |now| judge(&slow, mode, DRAIN, &no_limit, ms(now));
+            assert_eq!(ask(171_999), wait(172_000));
+            assert_eq!(ask(172_000), act(Directive::RequestTimeout));
+        }
+    }
+    let before_its_response = View { progress: ms(0), ..view(DIRTY | REQUEST) };
+    let verdict =
+        judge(&before_its_response, Mode::Serving, DRAIN, &Limits::default(), ms(999_999));
+    assert_eq!(verdict, act(Directive::None));
 }
 
 #[test]

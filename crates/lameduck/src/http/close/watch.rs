@@ -18,6 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::handshakes::Diagnostics;
 use super::sink::{Refusal, Sink};
+use crate::sys;
 
 /// The pause between two questions: as long as the last answer took, but within these.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
@@ -25,9 +26,8 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mi
 /// The pause after descriptors have run out.
 const SHORTAGE: Duration = Duration::from_millis(10);
 
-/// How many answers of "none" end the watch. The first could miss a SYN that another processor had
-/// given to the listener just before the program changed, and not entered yet.
-const SURE: u8 = 2;
+/// The pause where the kernel cannot be asked to finish with the packets under way.
+const UNFINISHED: Duration = Duration::from_millis(5);
 
 /// What the thread has to tell.
 #[derive(Debug)]
@@ -118,21 +118,28 @@ impl Watcher {
                 decided => break decided?,
             }
         };
-        let mut none = 0;
-        while none < SURE {
+        // One answer of "none" is not enough: another processor may have given a SYN to the listener
+        // just before the program changed, and not entered it yet. Once the kernel has finished with
+        // the packets that were under way, none can come after.
+        let mut finished = false;
+        loop {
             let asked = Instant::now();
             let pending = diagnostics.pending(self.local)?;
-            if pending == 0 {
-                none += 1;
-                continue;
-            }
-            none = 0;
-            let took = asked.elapsed().clamp(PAUSE.0, PAUSE.1);
-            if self.tell.send(News::Pending(pending)).is_err() || !self.pause(took) {
-                return Ok(false);
+            if pending > 0 {
+                let took = asked.elapsed().clamp(PAUSE.0, PAUSE.1);
+                if self.tell.send(News::Pending(pending)).is_err() || !self.pause(took) {
+                    return Ok(false);
+                }
+            } else if finished {
+                return Ok(true);
+            } else {
+                let unable = sys::wait_for_packets_under_way().is_err();
+                if unable && !self.pause(UNFINISHED) {
+                    return Ok(false);
+                }
+                finished = true;
             }
         }
-        Ok(true)
     }
 
     /// Waits for `pause`; says whether there is still time and somebody to tell.

@@ -1,0 +1,284 @@
+//! What the service must do, on real processes. Each test is named for the requirement that it keeps (section 2 of the
+//! design): `a3_…` is requirement A3.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Database, LIMIT, Shop, json_of, post};
+use lameduck_testkit::{Client, Failure, Fresh, KeepAlive, Signal, pause};
+use serde_json::{Value, json};
+use shop::store::Audit;
+
+#[test]
+fn a1_each_request_reaches_its_controller() {
+    let database = Database::new();
+    let shop = Shop::start(&database, &[("SHOP_PAYMENT_DELAY", "0s")]).with_wallet("ada");
+    let mut client = shop.connect();
+    let mut answer = |method: &str, path: &str| {
+        client.send(format!("{method} {path} HTTP/1.1\r\nHost: shop\r\n\r\n").as_bytes()).unwrap();
+        client.read_response_to(method).unwrap()
+    };
+    assert!(answer("GET", "/").text().starts_with("<!doctype html>"));
+    assert_eq!(json_of(&answer("GET", "/items"))[0]["name"], "coffee");
+    assert_eq!(json_of(&answer("GET", "/wallets/ada"))["owner"], "ada");
+    assert_eq!(json_of(&answer("GET", "/purchases?owner=ada")), json!([]));
+    assert_eq!(json_of(&answer("GET", "/audit"))["debits"], 0);
+    assert_eq!(answer("GET", "/elsewhere").status, 404);
+    assert_eq!(answer("DELETE", "/items").status, 405);
+    post(&mut client, "/purchases", &json!({ "owner": "ada", "item": "coffee" })).unwrap();
+    let bought = client.read_response().unwrap();
+    assert_eq!((bought.status, &json_of(&bought)["price"]), (201, &json!(350)));
+}
+
+#[test]
+fn a2_traffic_comes_only_when_the_setup_is_done() {
+    let database = Database::new();
+    let shop = database.locked(|| {
+        let shop = Shop::starting(&database, &[]);
+        shop.server.ready_at(shop.admin);
+        // Whoever writes waits, so the setup cannot get on.
+        for _ in 0..10 {
+            assert_eq!(shop.admin("/readyz"), Some(503));
+            assert_eq!(shop.admin("/startupz"), Some(503));
+            assert_eq!(shop.admin("/livez"), Some(200));
+            assert!(matches!(Client::connect(shop.server.addr()), Err(Failure::Refused(_))));
+            pause(Duration::from_millis(20));
+        }
+        shop
+    });
+    shop.server.wait_for_stderr("ready after", LIMIT);
+    assert_eq!(shop.admin("/readyz"), Some(200));
+    assert_eq!(shop.admin("/startupz"), Some(200));
+    assert_eq!(shop.get("/items").status, 200);
+}
+
+#[test]
+fn a2_traffic_leaves_before_the_shop_stops() {
+    let database = Database::new();
+    let shop = Shop::start(&database, &[("LAMEDUCK_LAME_DUCK", "1s")]).with_wallet("ada");
+    let signalled = shop.server.signal(Signal::TERM);
+    shop.server.wait_for_stderr("lame duck", LIMIT);
+    let mut answered = 0;
+    while signalled.elapsed() < Duration::from_millis(900) {
+        assert_eq!(shop.admin("/readyz"), Some(503));
+        assert_eq!(shop.get("/items").status, 200, "a lame duck still serves");
+        answered += 1;
+    }
+    assert!(answered > 10, "{answered}");
+    // A purchase that begins in the lame duck and ends in the drain: the orchestrator can ask all the while.
+    let mut buyers = shop.buyers("ada", 1);
+    shop.server.wait_for_stderr("draining", LIMIT);
+    assert_eq!(shop.admin("/readyz"), Some(503));
+    assert_eq!(shop.admin("/livez"), Some(200));
+    assert_eq!(buyers[0].read_response().unwrap().status, 201);
+    let exit = shop.server.wait_exit(LIMIT);
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    assert!(exit.at - signalled >= Duration::from_secs(1), "traffic had no time to leave");
+}
+
+#[test]
+fn a3_a_stop_between_debit_and_item_leaves_neither_alone() {
+    const BUYERS: i64 = 5;
+    let database = Database::new();
+    for round in 1..=8 {
+        let shop = Shop::start(&database, &[]);
+        let shop = if round == 1 { shop.with_wallet("ada") } else { shop };
+        let buyers = shop.buyers("ada", BUYERS as usize);
+        shop.eventually(&database, |books| books.audit.torn == BUYERS);
+        pause(Duration::from_millis(15 * round as u64));
+        shop.server.signal(Signal::TERM);
+        for mut buyer in buyers {
+            assert_eq!(buyer.read_response().unwrap().status, 201, "round {round}");
+        }
+        let exit = shop.server.wait_exit(LIMIT);
+        assert_eq!(exit.code, Some(0), "round {round}: {}", exit.stderr);
+        database.assert_whole(round * BUYERS);
+    }
+}
+
+#[test]
+fn a3_a_purchase_ends_though_the_shop_is_stopped_and_the_buyer_is_gone() {
+    let database = Database::new();
+    let shop = Shop::start(&database, &[]).with_wallet("ada");
+    let buyers = shop.buyers("ada", 5);
+    shop.eventually(&database, |books| books.audit.torn == 5);
+    shop.server.signal(Signal::TERM);
+    buyers.into_iter().for_each(Client::reset);
+    let exit = shop.server.wait_exit(LIMIT);
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    database.assert_whole(5);
+}
+
+/// What shields are for: the request is over at the drain deadline, its work is not.
+#[test]
+fn a3_a_purchase_whose_request_is_cut_at_the_deadline_ends_all_the_same() {
+    let database = Database::new();
+    let environment = [("SHOP_PAYMENT_DELAY", "1s"), ("LAMEDUCK_DRAIN", "300ms")];
+    let shop = Shop::start(&database, &environment).with_wallet("ada");
+    let mut buyers = shop.buyers("ada", 1);
+    shop.eventually(&database, |books| books.audit.torn == 1);
+    let signalled = shop.server.signal(Signal::TERM);
+    let answer = buyers[0].read_response().unwrap();
+    assert_eq!((answer.status, answer.header("retry-after")), (503, None));
+    assert!(answer.at - signalled < Duration::from_millis(800), "not at the drain deadline");
+    let exit = shop.server.wait_exit(LIMIT);
+    assert_eq!(exit.code, Some(75), "{}", exit.stderr);
+    assert_eq!(exit.report()["requests"]["interrupted"], 1, "{}", exit.stderr);
+    database.assert_whole(1);
+}
+
+#[test]
+fn b1_nothing_is_lost_when_the_shop_stops_under_load() {
+    let database = Database::new();
+    let shop = Shop::start(&database, &[("LAMEDUCK_LAME_DUCK", "300ms")]).with_wallet("ada");
+    let keep_alive = KeepAlive::new(shop.server.addr()).clients(20).path("/items").start();
+    let fresh = Fresh::new(shop.server.addr()).clients(5).path("/wallets/ada").start();
+    let buyers = shop.buyers("ada", 20);
+    // One whose request has only begun to arrive when the signal does.
+    let mut slow = shop.connect();
+    slow.send(b"GET /items HTTP/1.1\r\nHo").unwrap();
+    keep_alive.flowing(200);
+    fresh.flowing(20);
+    let signalled = shop.server.signal(Signal::TERM);
+    keep_alive.signalled(signalled);
+    fresh.signalled(signalled);
+    shop.server.wait_for_stderr("draining", LIMIT);
+    slow.send(b"st: shop\r\n\r\n").unwrap();
+    assert_eq!(slow.read_response().unwrap().status, 200);
+    for mut buyer in buyers {
+        assert_eq!(buyer.read_response().unwrap().status, 201);
+    }
+    for load in [keep_alive, fresh] {
+        let tally = load.wait(LIMIT);
+        assert_eq!(tally.failed() + tally.turned_away, 0, "{tally}");
+    }
+    assert_eq!(shop.server.wait_exit(LIMIT).code, Some(0));
+    database.assert_whole(20);
+}
+
+#[test]
+fn b2_what_a_sigkill_tears_the_next_start_mends() {
+    let database = Database::new();
+    let slow = [("SHOP_PAYMENT_DELAY", "30s")];
+    let shop = Shop::start(&database, &slow).with_wallet("ada");
+    let buyers = shop.buyers("ada", 7);
+    shop.eventually(&database, |books| books.audit.torn == 7);
+    shop.server.signal(Signal::KILL);
+    assert_eq!(shop.server.wait_exit(LIMIT).signal, Some(9));
+    for mut buyer in buyers {
+        assert!(buyer.read_response().is_err(), "a killed shop cannot answer");
+    }
+    assert_eq!(database.books().audit, Audit { debits: 7, purchases: 0, torn: 7 });
+
+    let shop = Shop::start(&database, &slow);
+    shop.server.wait_for_stderr("completed 7 purchases that an earlier process left torn", LIMIT);
+    shop.eventually(&database, |books| books.receipts == 7);
+    shop.server.signal(Signal::TERM);
+    assert_eq!(shop.server.wait_exit(LIMIT).code, Some(0));
+    database.assert_whole(7);
+}
+
+#[test]
+fn b2_a_purchase_of_a_living_shop_is_left_to_it() {
+    let database = Database::new();
+    let one = Shop::start(&database, &[("SHOP_PAYMENT_DELAY", "2s")]).with_wallet("ada");
+    let mut buyers = one.buyers("ada", 1);
+    one.eventually(&database, |books| books.audit.torn == 1);
+    let other = Shop::start(&database, &[]);
+    other.server.wait_for_stderr("no purchase was left torn", LIMIT);
+    assert_eq!(database.books().audit, Audit { debits: 1, purchases: 0, torn: 1 });
+    assert_eq!(buyers[0].read_response().unwrap().status, 201);
+    for shop in [&one, &other] {
+        shop.server.signal(Signal::TERM);
+        assert_eq!(shop.server.wait_exit(LIMIT).code, Some(0));
+    }
+    database.assert_whole(1);
+}
+
+#[test]
+fn b6_sigterm_gives_the_lame_duck_its_time_and_ctrl_c_does_not() {
+    for (signal, name, least, most) in
+        [(Signal::TERM, "SIGTERM", 600, 5_000), (Signal::INT, "SIGINT", 200, 599)]
+    {
+        let database = Database::new();
+        let environment = [("LAMEDUCK_LAME_DUCK", "600ms"), ("SHOP_PAYMENT_DELAY", "250ms")];
+        let shop = Shop::start(&database, &environment).with_wallet("ada");
+        let mut buyers = shop.buyers("ada", 1);
+        shop.eventually(&database, |books| books.audit.torn == 1);
+        let signalled = shop.server.signal(signal);
+        assert_eq!(buyers[0].read_response().unwrap().status, 201, "{name}");
+        let exit = shop.server.wait_exit(LIMIT);
+        let (took, report) = ((exit.at - signalled).as_millis(), exit.report());
+        assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+        assert!((least..=most).contains(&took), "{name} took {took} ms\n{}", exit.stderr);
+        assert_eq!(report["cause"], json!({ "kind": "signal", "name": name }));
+        assert_eq!((&report["outcome"], &report["stuck"]), (&json!("clean"), &json!([])));
+        database.assert_whole(1);
+    }
+}
+
+#[test]
+fn b6_the_deadline_ends_a_purchase_that_hangs_and_the_report_names_it() {
+    let database = Database::new();
+    let environment = [
+        ("SHOP_PAYMENT_DELAY", "600s"),
+        ("LAMEDUCK_DRAIN", "500ms"),
+        ("LAMEDUCK_FINISH", "300ms"),
+        ("LAMEDUCK_CLOSE", "300ms"),
+    ];
+    let shop = Shop::start(&database, &environment).with_wallet("ada");
+    let mut buyers = shop.buyers("ada", 1);
+    shop.eventually(&database, |books| books.audit.torn == 1);
+    let signalled = shop.server.signal(Signal::TERM);
+    let turned_away = buyers[0].read_response().unwrap();
+    assert_eq!(turned_away.status, 503);
+    assert_eq!(turned_away.header("retry-after"), None, "nobody knows whether it was paid");
+    let exit = shop.server.wait_exit(LIMIT);
+    assert_eq!(exit.code, Some(75), "{}", exit.stderr);
+    let took = exit.at - signalled;
+    assert!(took <= Duration::from_millis(500 + 300 + 300 + 200), "took {took:?}");
+    let report = exit.report();
+    assert_eq!(report["requests"]["interrupted"], 1);
+    let stuck = |kind: &str| -> Value {
+        let all = report["stuck"].as_array().unwrap();
+        let found = all.iter().find(|stuck| stuck["kind"] == kind);
+        found.unwrap_or_else(|| panic!("no {kind} in {report}")).clone()
+    };
+    assert_eq!(stuck("request")["name"], "POST /purchases");
+    assert_eq!(stuck("shield")["name"], "purchase");
+    let place = &stuck("shield")["place"];
+    assert!(place.as_str().unwrap().contains("routes/purchases.rs:"), "{place}");
+
+    assert_eq!(database.books().audit, Audit { debits: 1, purchases: 0, torn: 1 });
+    let again = Shop::start(&database, &[]);
+    again.server.wait_for_stderr("completed 1 purchase", LIMIT);
+}
+
+#[test]
+fn b7_receipts_are_mailed_before_the_database_closes() {
+    const BUYERS: i64 = 100;
+    let database = Database::new();
+    let shop = Shop::start(&database, &[("SHOP_PAYMENT_DELAY", "300ms")]).with_wallet("ada");
+    let buyers = shop.buyers("ada", BUYERS as usize);
+    shop.eventually(&database, |books| books.audit.debits == BUYERS);
+    shop.server.signal(Signal::TERM);
+    for mut buyer in buyers {
+        assert_eq!(buyer.read_response().unwrap().status, 201);
+    }
+    let exit = shop.server.wait_exit(LIMIT);
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    database.assert_whole(BUYERS);
+    let report = exit.report();
+    let parts = report["parts"].as_array().unwrap();
+    for (name, tier) in [("public", "source"), ("receipts", "worker"), ("db", "resource")] {
+        let part = parts.iter().find(|part| part["name"] == name).unwrap();
+        assert_eq!((&part["tier"], &part["state"]), (&json!(tier), &json!("done")), "{report}");
+    }
+    let [finishing, closing] =
+        ["finishing", "closing"].map(|phase| exit.stderr.find(phase).unwrap());
+    assert!(finishing < closing, "{}", exit.stderr);
+    // Nothing was left to mend.
+    let again = Shop::start(&database, &[]);
+    again.server.wait_for_stderr("no purchase was left torn", LIMIT);
+}
