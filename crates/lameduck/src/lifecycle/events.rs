@@ -6,6 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::{fmt, io};
 
+use tracing::Level;
+
 /// Something that happened.
 #[derive(Debug)]
 pub(crate) enum Message {
@@ -19,6 +21,9 @@ pub(crate) enum Message {
     Stop { reason: String },
     /// A part failed and brings the service down.
     Failed { part: String, message: String },
+    /// A line for the log. A subscriber may block whoever logs, and that must not be the runtime's thread that
+    /// accepts, nor the main thread before the supervisor is there.
+    Say(Level, String),
     /// A part may have ended: look.
     Check,
 }
@@ -47,6 +52,11 @@ impl Events {
         // about to wake).
         let _ = self.sender.send(message);
         let _ = (&self.wake).write(&[1]);
+    }
+
+    /// Has a line logged.
+    pub(crate) fn say(&self, level: Level, text: impl Into<String>) {
+        self.send(Message::Say(level, text.into()));
     }
 
     /// Asks the supervisor to look whether parts have ended.
