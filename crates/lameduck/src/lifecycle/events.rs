@@ -6,8 +6,6 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::{fmt, io};
 
-use tracing::Level;
-
 /// Something that happened.
 #[derive(Debug)]
 pub(crate) enum Message {
@@ -23,7 +21,8 @@ pub(crate) enum Message {
     Failed { part: String, message: String },
     /// A line for the log. A subscriber may block whoever logs, and that must not be the runtime's thread that
     /// accepts, nor the main thread before the supervisor is there.
-    Say(Level, String),
+    #[cfg(feature = "http1")]
+    Say(tracing::Level, String),
     /// A part may have ended: look.
     Check,
 }
@@ -55,7 +54,8 @@ impl Events {
     }
 
     /// Has a line logged.
-    pub(crate) fn say(&self, level: Level, text: impl Into<String>) {
+    #[cfg(feature = "http1")]
+    pub(crate) fn say(&self, level: tracing::Level, text: impl Into<String>) {
         self.send(Message::Say(level, text.into()));
     }
 

@@ -69,7 +69,7 @@ fn emit(lines: &Receiver<Line>, service: &str) {
         match line {
             // The level of an event is part of its call site.
             Line::Text(Level::ERROR, text) => {
-                tracing::error!(target: "lameduck", service, "{text}")
+                tracing::error!(target: "lameduck", service, "{text}");
             }
             Line::Text(Level::WARN, text) => tracing::warn!(target: "lameduck", service, "{text}"),
             Line::Text(Level::INFO, text) => tracing::info!(target: "lameduck", service, "{text}"),

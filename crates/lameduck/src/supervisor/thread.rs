@@ -178,6 +178,7 @@ impl Desk {
         let now = Instant::now();
         match message {
             Message::Check => {}
+            #[cfg(feature = "http1")]
             Message::Say(level, text) => self.journal.text(level, text),
             Message::SetupOver => self.setup_over = true,
             Message::Started => {
