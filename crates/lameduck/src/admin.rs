@@ -14,6 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::Level;
 
 use crate::Error;
 use crate::http::listen::{Accepted, Address, Listener};
@@ -36,7 +37,7 @@ pub(crate) fn start(address: &str, shared: &Arc<Shared>) -> Result<DropGuard, Er
     let address: Address = address.parse().map_err(|error| wrong(format!("{error}")))?;
     let listener = Listener::bind(&address).map_err(|error| wrong(error.to_string()))?;
     if let Ok(local) = listener.local_addr() {
-        tracing::info!(target: "lameduck", "admin listener on {local}");
+        shared.events().say(Level::INFO, format!("admin listener on {local}"));
     }
     let incoming = listener.start()?;
     let over = CancellationToken::new();
@@ -50,7 +51,7 @@ pub(crate) fn start(address: &str, shared: &Arc<Shared>) -> Result<DropGuard, Er
             let accepted = match incoming.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    tracing::debug!(target: "lameduck", "admin listener: {error}");
+                    shared.events().say(Level::DEBUG, format!("admin listener: {error}"));
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }

@@ -75,6 +75,11 @@ pub(crate) trait Part: Send + Sync {
     /// Its deadline has passed: names what still runs, and abandons or cuts it.
     fn abandon(&self) -> Vec<Stuck>;
 
+    /// What it left behind at a deadline of its own, before the tier's.
+    fn overdue(&self) -> Option<Stuck> {
+        None
+    }
+
     /// The last second of the lame duck has begun.
     fn say_goodbye(&self) {}
 

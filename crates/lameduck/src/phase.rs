@@ -14,7 +14,7 @@ pub(crate) use self::action::Action;
 pub(crate) use self::event::{Event, Hangup, StopSignal};
 #[cfg(feature = "http1")]
 pub(crate) use self::machine::SEVER;
-pub(crate) use self::machine::{Machine, Rules};
+pub(crate) use self::machine::{Machine, Rules, SAME_SIGNAL};
 pub use self::outcome::Outcome;
 use serde::Serialize;
 

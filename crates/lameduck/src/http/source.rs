@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::{TcpStream, UnixStream};
 use tokio_util::sync::CancellationToken;
+use tracing::Level;
 
 use super::close::{self, Closed};
 use super::connection::{Connection, Handle, Io};
@@ -93,8 +94,7 @@ impl Source {
                 match listener.start() {
                     Ok(incoming) => {
                         if let Ok(local) = local {
-                            let source = door.name.as_str();
-                            tracing::info!(target: "lameduck", source, "accepting on {local}");
+                            door.say(Level::INFO, &format!("accepting on {local}"));
                         }
                         door.accept(incoming, admit).await;
                     }
@@ -188,7 +188,7 @@ impl Door {
             };
             let error = match accepted {
                 Ok(accepted) => {
-                    shortage.over(&self.name);
+                    shortage.over(self);
                     admit(accepted);
                     continue;
                 }
@@ -197,7 +197,7 @@ impl Door {
             match trouble(&error) {
                 Trouble::OneConnection => {}
                 Trouble::Shortage => {
-                    let pause = shortage.pause(&self.name, &error);
+                    let pause = shortage.pause(self, &error);
                     tokio::select! {
                         biased;
                         () = &mut stopped => break,
@@ -215,13 +215,15 @@ impl Door {
         self.note_closed(&closed);
     }
 
+    /// Has a line logged. Not from here: a subscriber that blocks must not keep connections waiting.
+    fn say(&self, level: Level, text: &str) {
+        self.connections.shared().events().say(level, format!("`{}`: {text}", self.name));
+    }
+
     fn note_closed(&self, closed: &Closed) {
         let text = closed.to_string();
-        if closed.is_without_loss() {
-            tracing::debug!(target: "lameduck", source = self.name, "listener closed: {text}");
-        } else {
-            tracing::warn!(target: "lameduck", source = self.name, "listener closed: {text}");
-        }
+        let level = if closed.is_without_loss() { Level::DEBUG } else { Level::WARN };
+        self.say(level, &format!("listener closed: {text}"));
         *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
     }
 
@@ -260,28 +262,35 @@ fn trouble(error: &std::io::Error) -> Trouble {
 /// Descriptors have run out: one warning, and longer and longer pauses, up to a second.
 #[derive(Default)]
 struct Shortage {
-    last: Option<Duration>,
+    pause: Option<Duration>,
+    /// When accept last failed, from the warning until it has gone well for a while.
+    last: Option<Instant>,
 }
 
 impl Shortage {
-    fn pause(&mut self, name: &str, error: &std::io::Error) -> Duration {
-        if self.last.is_none() {
-            tracing::warn!(
-                target: "lameduck",
-                source = name,
+    /// How long accepting must have gone well for the shortage to be over: longer than any pause. Each
+    /// connection that goes makes room for one more, which is no end of it.
+    const CALM: Duration = Duration::from_secs(2);
+
+    fn pause(&mut self, door: &Door, error: &std::io::Error) -> Duration {
+        if self.last.replace(Instant::now()).is_none() {
+            let text = format!(
                 "cannot accept more connections for now: {error}; raise the limit of open files (ulimit -n), \
                  or set a connection limit"
             );
+            door.say(Level::WARN, &text);
         }
-        let pause = self.last.map_or(Duration::from_millis(10), |last| last * 2);
+        let pause = self.pause.map_or(Duration::from_millis(10), |last| last * 2);
         let pause = pause.min(Duration::from_secs(1));
-        self.last = Some(pause);
+        self.pause = Some(pause);
         pause
     }
 
-    fn over(&mut self, name: &str) {
-        if self.last.take().is_some() {
-            tracing::info!(target: "lameduck", source = name, "accepting connections again");
+    fn over(&mut self, door: &Door) {
+        self.pause = None;
+        if self.last.is_some_and(|last| last.elapsed() >= Self::CALM) {
+            self.last = None;
+            door.say(Level::INFO, "accepting connections again");
         }
     }
 }

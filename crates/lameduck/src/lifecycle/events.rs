@@ -13,10 +13,16 @@ pub(crate) enum Message {
     Started,
     /// The setup failed: why.
     StartFailed(String),
+    /// Nothing of the setup is left: it returned, or was dropped.
+    SetupOver,
     /// A stop was begun from code: why.
     Stop { reason: String },
     /// A part failed and brings the service down.
     Failed { part: String, message: String },
+    /// A line for the log. A subscriber may block whoever logs, and that must not be the runtime's thread that
+    /// accepts, nor the main thread before the supervisor is there.
+    #[cfg(feature = "http1")]
+    Say(tracing::Level, String),
     /// A part may have ended: look.
     Check,
 }
@@ -45,6 +51,12 @@ impl Events {
         // about to wake).
         let _ = self.sender.send(message);
         let _ = (&self.wake).write(&[1]);
+    }
+
+    /// Has a line logged.
+    #[cfg(feature = "http1")]
+    pub(crate) fn say(&self, level: tracing::Level, text: impl Into<String>) {
+        self.send(Message::Say(level, text.into()));
     }
 
     /// Asks the supervisor to look whether parts have ended.

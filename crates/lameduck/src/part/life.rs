@@ -71,6 +71,19 @@ impl Life {
         }
     }
 
+    /// How the report names it, if it was left behind at a deadline of its own, before the tier's.
+    pub(crate) fn overdue(&self, identity: &Identity, kind: StuckKind) -> Option<Stuck> {
+        let life = self.lock();
+        let ended = life.ended.as_ref()?;
+        (ended.state == PartState::Abandoned && !life.abandoned).then(|| Stuck {
+            kind,
+            name: identity.name.clone(),
+            place: identity.place.to_string(),
+            age: ended.took.unwrap_or_default(),
+            doing: ended.detail.clone().unwrap_or_default(),
+        })
+    }
+
     /// Its line in the report.
     pub(crate) fn report(&self, identity: &Identity, detail: Option<String>) -> PartReport {
         let life = self.lock();

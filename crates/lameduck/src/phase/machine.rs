@@ -83,6 +83,11 @@ impl Machine {
         self.failed = true;
     }
 
+    /// Something was abandoned at a deadline that is not the phase's, such as a resource's own.
+    pub(crate) fn note_abandoned(&mut self) {
+        self.forced = true;
+    }
+
     /// The outcome, as far as it is known.
     pub(crate) fn outcome(&self) -> Outcome {
         match (self.signalled, self.forced, self.failed) {

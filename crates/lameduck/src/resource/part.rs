@@ -76,7 +76,7 @@ impl Part for ResourcePart {
                 Some(Err(panic)) => (PartState::Panicked, Some(crate::panic::message(&*panic))),
                 None => {
                     let limit = Span(limit.unwrap_or_default());
-                    (PartState::Failed, Some(format!("did not close within its {limit}")))
+                    (PartState::Abandoned, Some(format!("did not close within its {limit}")))
                 }
             };
             life.end(ended.0, ended.1);
@@ -90,6 +90,10 @@ impl Part for ResourcePart {
 
     fn abandon(&self) -> Vec<Stuck> {
         vec![self.life.abandon(&self.identity, StuckKind::Resource, "has not closed")]
+    }
+
+    fn overdue(&self) -> Option<Stuck> {
+        self.life.overdue(&self.identity, StuckKind::Resource)
     }
 
     fn report(&self) -> Option<PartReport> {

@@ -2,8 +2,11 @@
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::io::Errno;
 
 use super::{Hangup, Service};
 use crate::Error;
@@ -37,8 +40,57 @@ pub(super) struct Settings {
 
 /// Where the report goes: known before anything else, since a bad setting is reported too.
 pub(super) fn destination(service: &Service, stderr: bool) -> Destination {
-    let file = std::env::var_os("LAMEDUCK_REPORT").filter(|path| !path.is_empty());
-    Destination { stderr, file: file.map(PathBuf::from), callback: service.on_report.clone() }
+    let file = report_file().ok().flatten();
+    Destination { stderr, file, callback: service.on_report.clone() }
+}
+
+/// The file that the report goes to, if one was named. It is not made before the end.
+///
+/// # Errors
+/// It could not be written.
+fn report_file() -> Result<Option<PathBuf>, Error> {
+    let named = std::env::var_os("LAMEDUCK_REPORT").filter(|path| !path.is_empty());
+    let Some(path) = named.map(PathBuf::from) else { return Ok(None) };
+    let wrong = |what: String| {
+        let path = path.display();
+        Err(Error::msg(format!("LAMEDUCK_REPORT is {path}, which cannot be written: {what}")))
+    };
+    if path.is_dir() {
+        return wrong("it is a folder; name a file in it, such as report.json".to_owned());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        let folder = folder.display();
+        return wrong(format!("there is no folder {folder}; create it, or choose another path"));
+    }
+    let (at, access) = match path.exists() {
+        true => (path.as_path(), Access::WRITE_OK),
+        false => (folder, Access::WRITE_OK | Access::EXEC_OK),
+    };
+    match accessat(CWD, at, access, AtFlags::EACCESS) {
+        Err(error @ (Errno::ACCESS | Errno::PERM | Errno::ROFS)) => wrong(format!(
+            "{error}; give this user the right to write {}, or choose another path",
+            at.display()
+        )),
+        // What else may be wrong, or that the system cannot be asked, shows when it is written.
+        Ok(()) | Err(_) => Ok(Some(path)),
+    }
+}
+
+/// Whether tokio can read how many threads it is to have; it panics where it cannot.
+///
+/// # Errors
+/// It cannot.
+pub(super) fn check_threads() -> Result<(), Error> {
+    let Some(value) = std::env::var_os("TOKIO_WORKER_THREADS") else { return Ok(()) };
+    match value.to_str().and_then(|text| text.parse::<usize>().ok()) {
+        Some(1..) => Ok(()),
+        Some(0) | None => Err(Error::msg(format!(
+            "TOKIO_WORKER_THREADS is {value:?}, which is no number of threads; write it like \
+             TOKIO_WORKER_THREADS=4"
+        ))),
+    }
 }
 
 /// Reads the environment.
@@ -51,6 +103,7 @@ pub(super) fn settings(service: &Service) -> Result<Settings, Error> {
     let grace = span_of("LAMEDUCK_GRACE", variable)?.or(service.grace);
     let pre_stop = span_of("LAMEDUCK_PRESTOP", variable)?.unwrap_or(Duration::ZERO);
     budget.check(grace, pre_stop)?;
+    report_file()?;
     let mut remarks = Vec::new();
     if grace.is_none() {
         remarks.push(format!(

@@ -52,16 +52,14 @@ impl Service {
     where
         F: AsyncFnOnce(&mut Setup) -> Result<(), Error>,
     {
-        let failed = |error: Error| {
-            let report = self.failed_start(&error);
-            write_bounded(&report, &environment::destination(&self, true), REPORT);
-            ExitCode::from(report.exit_code)
-        };
+        let failed =
+            |error: Error| ExitCode::from(self.failed_start(&error, Exit::Process).exit_code);
         let machine = |what: &str, error: std::io::Error| {
             failed(Error::msg(format!("cannot {what}: {error}; raise the limits of this process")))
         };
         let signals = signals.map_err(|error| machine("take signals", error))?;
         let settings = environment::settings(&self).map_err(failed)?;
+        environment::check_threads().map_err(failed)?;
         let (events, inbox) =
             Events::channel().map_err(|error| machine("open a descriptor", error))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -91,7 +89,8 @@ impl Service {
     /// Runs the service on the runtime of the caller, until it has stopped, and returns the report. It installs
     /// no signal handlers and never ends the process: `stop` begins the stop.
     ///
-    /// Dropping the future begins the stop too; it then goes on without anybody who waits for it.
+    /// Dropping the future begins the stop too; it then goes on without anybody who waits for it. The future
+    /// borrows nothing, so it can be spawned.
     #[track_caller]
     pub fn serve<F>(self, stop: &StopHandle, setup: F) -> impl Future<Output = Report> + use<F>
     where
@@ -111,28 +110,34 @@ impl Service {
     where
         F: AsyncFnOnce(&mut Setup) -> Result<(), Error>,
     {
+        let failed = |error: &Error| self.failed_start(error, Exit::Return);
         let settings = match environment::settings(&self) {
             Ok(settings) => settings,
-            Err(error) => return self.failed_start(&error),
+            Err(error) => return failed(&error),
         };
         let (events, inbox) = match Events::channel() {
             Ok(channel) => channel,
-            Err(error) => return self.failed_start(&error.into()),
+            Err(error) => return failed(&error.into()),
         };
         let shared = self.shared(events, Handle::current());
         #[cfg(feature = "admin")]
-        let _admin = match &settings.admin {
+        let admin = match &settings.admin {
             Some(address) => match crate::admin::start(address, &shared) {
                 Ok(admin) => Some(admin),
-                Err(error) => return self.failed_start(&error),
+                Err(error) => return failed(&error),
             },
             None => None,
         };
         let (sender, ended) = oneshot::channel();
         let brief = self.brief(&settings, &shared, inbox, None, Exit::Return, place);
-        let told = move |report: &Report| drop(sender.send(report.clone()));
+        let told = move |report: &Report| {
+            // With the supervisor, not with this future: dropped, it leaves a stop that is still to be seen.
+            #[cfg(feature = "admin")]
+            drop(admin);
+            drop(sender.send(report.clone()));
+        };
         if let Err(error) = Supervisor::start(brief, self.journal(&settings), told) {
-            return self.failed_start(&error.into());
+            return failed(&error.into());
         }
         /// Begins the stop when the future is dropped, and lets the handle go.
         struct Attached<'a>(&'a StopHandle);
@@ -148,7 +153,7 @@ impl Service {
         let report = ended.await;
         attached.0.detach();
         std::mem::forget(attached);
-        report.unwrap_or_else(|_| self.failed_start(&Error::msg("the supervisor thread is gone")))
+        report.unwrap_or_else(|_| failed(&Error::msg("the supervisor thread is gone")))
     }
 
     fn shared(&self, events: Events, runtime: Handle) -> Arc<Shared> {
@@ -191,8 +196,14 @@ impl Service {
         }
     }
 
-    /// The report of a start that did not come to anything.
-    fn failed_start(&self, error: &Error) -> Report {
+    /// The report of a start that did not come to anything, handed on as any other is.
+    fn failed_start(&self, error: &Error, exit: Exit) -> Report {
+        let report = self.report_of_failed_start(error);
+        write_bounded(&report, &environment::destination(self, exit == Exit::Process), REPORT);
+        report
+    }
+
+    fn report_of_failed_start(&self, error: &Error) -> Report {
         Report {
             service: self.name.clone(),
             version: self.version.clone(),
@@ -222,6 +233,14 @@ async fn set_up<F>(
 ) where
     F: AsyncFnOnce(&mut Setup) -> Result<(), Error>,
 {
+    /// Says that nothing of the setup is left, however it ends: declared first, dropped last.
+    struct Over<'a>(&'a Shared);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.events().send(Message::SetupOver);
+        }
+    }
+    let _over = Over(shared);
     #[cfg(not(feature = "http1"))]
     let _ = settings;
     let work = async {

@@ -71,16 +71,24 @@ impl Engine {
     /// The tier's deadline: names what is left and leaves it behind.
     pub(super) fn abandon(&mut self, tier: Tier) -> Vec<Stuck> {
         let done = self.done();
-        let mut stuck = Vec::new();
+        let (mut culprits, mut victims) = (Vec::new(), Vec::new());
         for (index, part) in self.parts.iter().enumerate() {
-            if part.identity().tier == tier && !done[index] {
-                if !std::mem::replace(&mut self.told[index], true) {
-                    part.stop();
-                }
-                stuck.extend(part.abandon());
+            if part.identity().tier != tier || done[index] {
+                continue;
+            }
+            if std::mem::replace(&mut self.told[index], true) {
+                culprits.extend(part.abandon());
+            } else {
+                // It never had its turn: to blame are those that use it.
+                part.stop();
+                victims.extend(part.abandon().into_iter().map(|mut stuck| {
+                    stuck.doing = "waited for what uses it".to_owned();
+                    stuck
+                }));
             }
         }
-        stuck
+        culprits.extend(victims);
+        culprits
     }
 
     /// From now on nobody waits for what is left of the tier.
@@ -105,6 +113,11 @@ impl Engine {
 
     pub(super) fn reports(&self) -> Vec<PartReport> {
         self.parts.iter().filter_map(|part| part.report()).collect()
+    }
+
+    /// What was left behind at deadlines of its own.
+    pub(super) fn overdue(&self) -> Vec<Stuck> {
+        self.parts.iter().filter_map(|part| part.overdue()).collect()
     }
 
     pub(super) fn totals(&self) -> Totals {

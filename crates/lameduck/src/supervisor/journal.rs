@@ -4,13 +4,13 @@
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::time::Duration;
 
+use tracing::Level;
+
 /// How many lines may wait. Beyond that they are dropped and counted: memory stays bounded too.
 const WAITING: usize = 1024;
 
 enum Line {
-    Info(String),
-    Warn(String),
-    Error(String),
+    Text(Level, String),
     Flush(Sender<()>),
 }
 
@@ -34,15 +34,19 @@ impl Journal {
     }
 
     pub(crate) fn info(&self, text: impl Into<String>) {
-        self.say(Line::Info(text.into()));
+        self.text(Level::INFO, text.into());
     }
 
     pub(crate) fn warn(&self, text: impl Into<String>) {
-        self.say(Line::Warn(text.into()));
+        self.text(Level::WARN, text.into());
     }
 
     pub(crate) fn error(&self, text: impl Into<String>) {
-        self.say(Line::Error(text.into()));
+        self.text(Level::ERROR, text.into());
+    }
+
+    pub(crate) fn text(&self, level: Level, text: String) {
+        self.say(Line::Text(level, text));
     }
 
     /// Waits until what was said so far is out, but no longer than this.
@@ -63,9 +67,13 @@ impl Journal {
 fn emit(lines: &Receiver<Line>, service: &str) {
     while let Ok(line) = lines.recv() {
         match line {
-            Line::Info(text) => tracing::info!(target: "lameduck", service, "{text}"),
-            Line::Warn(text) => tracing::warn!(target: "lameduck", service, "{text}"),
-            Line::Error(text) => tracing::error!(target: "lameduck", service, "{text}"),
+            // The level of an event is part of its call site.
+            Line::Text(Level::ERROR, text) => {
+                tracing::error!(target: "lameduck", service, "{text}");
+            }
+            Line::Text(Level::WARN, text) => tracing::warn!(target: "lameduck", service, "{text}"),
+            Line::Text(Level::INFO, text) => tracing::info!(target: "lameduck", service, "{text}"),
+            Line::Text(_, text) => tracing::debug!(target: "lameduck", service, "{text}"),
             Line::Flush(done) => {
                 let _ = done.send(());
             }

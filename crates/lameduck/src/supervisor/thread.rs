@@ -12,7 +12,7 @@ use super::{Exit, Journal, Signals, end_process};
 use crate::budget::{EXIT, Span};
 use crate::lifecycle::{Inbox, Message, Shared};
 use crate::part::Tier;
-use crate::phase::{Action, Event, Machine, Outcome, Phase, Rules};
+use crate::phase::{Action, Event, Machine, Outcome, Phase, Rules, SAME_SIGNAL, StopSignal};
 use crate::report::{
     Cause, Destination, PhaseTime, Report, Stuck, StuckKind, Totals, write_bounded,
 };
@@ -21,6 +21,11 @@ use crate::report::{
 const REPORT: Duration = Duration::from_millis(100);
 /// How long the log may take to catch up before the report.
 const LOG: Duration = Duration::from_millis(20);
+/// How long an abandoned setup may take to let go: what it declares until then is closed too. Only one that
+/// blocks its thread takes longer.
+const LET_GO: Duration = Duration::from_millis(100);
+/// How long `run` may take to return where the setup has not let go of its thread.
+const BLOCKED_SETUP: Duration = Duration::from_millis(50);
 /// How often parts are asked to see to their own deadlines when none of them knows better.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -89,6 +94,10 @@ struct Desk {
     stuck: Vec<Stuck>,
     started: Instant,
     setup_returned: bool,
+    /// Nothing of the setup is left.
+    setup_over: bool,
+    /// Until when an abandoned setup may let go; its parts are taken over then.
+    let_go_by: Option<Instant>,
 }
 
 impl Desk {
@@ -105,6 +114,8 @@ impl Desk {
             stuck: Vec::new(),
             started: now,
             setup_returned: false,
+            setup_over: false,
+            let_go_by: None,
         }
     }
 
@@ -127,7 +138,8 @@ impl Desk {
             if self.machine.phase() == Phase::Stopped {
                 return;
             }
-            let next = [self.machine.wake_at(), tick_at].into_iter().flatten().min();
+            let wakes = [self.machine.wake_at(), tick_at, self.let_go_by];
+            let next = wakes.into_iter().flatten().min();
             self.wait(next);
             let before = self.machine.phase();
             let signals = self.brief.signals.as_mut().map(Signals::take).unwrap_or_default();
@@ -166,6 +178,9 @@ impl Desk {
         let now = Instant::now();
         match message {
             Message::Check => {}
+            #[cfg(feature = "http1")]
+            Message::Say(level, text) => self.journal.text(level, text),
+            Message::SetupOver => self.setup_over = true,
             Message::Started => {
                 self.setup_returned = true;
                 if self.machine.phase() == Phase::Starting {
@@ -215,6 +230,12 @@ impl Desk {
 
     /// Tells the parts of the current tier what they can be told, and moves on while nothing is left.
     fn advance(&mut self) {
+        if let Some(at) = self.let_go_by {
+            if !self.setup_over && Instant::now() < at && self.machine.phase() != Phase::Stopped {
+                return;
+            }
+            self.take_over_start();
+        }
         loop {
             let tier = match self.machine.phase() {
                 Phase::Starting | Phase::Ready | Phase::LameDuck | Phase::Stopped => return,
@@ -230,6 +251,13 @@ impl Desk {
         }
     }
 
+    /// Takes over what an abandoned setup has declared, to close it.
+    fn take_over_start(&mut self) {
+        if self.let_go_by.take().is_some() {
+            self.engine = Some(Engine::of_abandoned_start(self.brief.shared.registry()));
+        }
+    }
+
     fn act(&mut self, action: Action, now: Instant) {
         match action {
             Action::Enter(phase) => self.enter(phase, now),
@@ -242,10 +270,10 @@ impl Desk {
                     );
                     self.cause = Some(Cause::Start { message });
                 }
-                if !self.setup_returned {
-                    self.brief.shared.start_abandoned.cancel();
-                }
-                self.engine = Some(Engine::of_abandoned_start(self.brief.shared.registry()));
+                // It may be about to declare one part more, which has to close as well: its parts are taken
+                // over once it has let go.
+                self.brief.shared.start_abandoned.cancel();
+                self.let_go_by = Some(now + LET_GO);
             }
             Action::SayGoodbye => self.each(|part| part.say_goodbye()),
             Action::CutSources => {
@@ -262,6 +290,7 @@ impl Desk {
                 self.leave_behind(Tier::Worker);
             }
             Action::AbandonResources => {
+                self.take_over_start();
                 self.abandon(Tier::Resource);
                 self.leave_behind(Tier::Resource);
             }
@@ -292,6 +321,8 @@ impl Desk {
     }
 
     fn enter(&mut self, phase: Phase, now: Instant) {
+        // Before it is logged: whoever reads the log finds it so.
+        self.brief.shared.publish(phase, now, self.machine.deadlines());
         if self.began.is_none() && phase > Phase::Ready {
             self.began = Some(jiff::Timestamp::now());
             self.at_begin = self.engine.as_ref().map(Engine::totals).unwrap_or_default();
@@ -301,7 +332,6 @@ impl Desk {
                 None => {}
             }
         }
-        self.brief.shared.publish(phase, now, self.machine.deadlines());
         match phase {
             Phase::Starting | Phase::Finishing | Phase::Closing | Phase::Stopped => {}
             Phase::Ready => {
@@ -371,6 +401,11 @@ impl Desk {
         }
         let (requests, connections) = totals.since(&self.at_begin);
         let mut stuck = std::mem::take(&mut self.stuck);
+        let overdue = self.engine.as_ref().map(Engine::overdue).unwrap_or_default();
+        if !overdue.is_empty() {
+            self.machine.note_abandoned();
+        }
+        stuck.extend(overdue);
         stuck.extend(self.stuck_setup());
         let stuck_unlisted = stuck.len().saturating_sub(Report::STUCK_LISTED);
         stuck.truncate(Report::STUCK_LISTED);
@@ -438,22 +473,44 @@ impl Desk {
         }
         let (taken, was_taken) = mpsc::sync_channel(0);
         let _ = sender.send(Ended { report, _taken: taken });
-        // A setup that blocks its thread keeps `run` from returning.
-        let received = was_taken.recv_timeout(Duration::from_millis(50));
-        if received == Err(mpsc::RecvTimeoutError::Timeout) {
+        // `run` takes the report as soon as it gets the processor, unless a setup blocks its thread.
+        let over = |message| matches!(message, Message::SetupOver);
+        let comes = self.setup_over || self.brief.inbox.take().into_iter().any(over);
+        let left = hard.saturating_duration_since(Instant::now());
+        let patience = if comes { left } else { BLOCKED_SETUP };
+        if was_taken.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout) {
             end_process(code);
         }
         // `run` has returned; `main` may do a little more, but not for ever.
-        let left = hard.saturating_duration_since(Instant::now());
-        let _ = self.brief.inbox_wait(left);
+        while Instant::now() < hard {
+            self.wait(Some(hard));
+            if let Some(signal) = self.forcing_signal() {
+                end_process(Outcome::Signalled(signal.number()).code());
+            }
+        }
         end_process(code);
     }
-}
 
-impl Brief {
-    /// Sleeps.
-    fn inbox_wait(&self, time: Duration) -> rustix::io::Result<usize> {
-        let timeout = Timespec::try_from(time).ok();
-        poll(&mut [], timeout.as_ref())
+    /// A signal that forces the exit while `main` goes on after `run`: nobody else takes it.
+    fn forcing_signal(&mut self) -> Option<StopSignal> {
+        drop(self.brief.inbox.take());
+        let first = self.machine.deadlines().map(|deadlines| deadlines.begun);
+        let same = first.is_some_and(|first| first.elapsed() < SAME_SIGNAL);
+        let signals = self.brief.signals.as_mut().map(Signals::take).unwrap_or_default();
+        let forcing = signals.into_iter().find_map(|event| match event {
+            Event::Signal(signal @ (StopSignal::Interrupt | StopSignal::Quit)) => Some(signal),
+            Event::Signal(StopSignal::Terminate) if self.brief.rules.repeated_term_forces => {
+                Some(StopSignal::Terminate)
+            }
+            Event::Signal(StopSignal::Terminate)
+            | Event::Started
+            | Event::StartFailed
+            | Event::Hangup
+            | Event::Stop
+            | Event::Failed
+            | Event::Empty
+            | Event::Time => None,
+        });
+        forcing.filter(|_| !same)
     }
 }
