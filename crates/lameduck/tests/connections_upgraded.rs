@@ -1,4 +1,4 @@
-//! Connections that have left HTTP: told in their own protocol, waited for, and cut at the drain deadline.
+//! Connections, and streams of HTTP/2, that have left HTTP: told in their own protocol, waited for, and cut at the drain deadline.
 
 #![allow(missing_docs, reason = "a test program")]
 
@@ -133,4 +133,44 @@ fn a_websocket_that_goes_away_frees_the_exit_at_once() {
     drop(client);
     clean(&server);
     assert!(server.wait_exit(SECOND).at.saturating_duration_since(gone) < SECOND);
+}
+
+/// A WebSocket over HTTP/2 (RFC 8441) is one stream among others, so:
+/// 1. A client opens one by an extended CONNECT.
+/// 2. The service stops: the stream is told Close 1001.
+/// 3. The client takes its time. A connection without requests would be closed after its last GOAWAY.
+/// 4. The stream is still there, and ends when the client answers.
+#[test]
+fn a_websocket_over_http2_is_told_close_1001_and_waited_for() {
+    let server = start(command());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let socket = tokio::net::TcpStream::connect(server.addr()).await.unwrap();
+        let (mut client, connection) = h2::client::handshake(socket).await.unwrap();
+        let _connection = tokio::runtime::Handle::current().spawn(connection);
+        // The server's SETTINGS allow it.
+        while !client.is_extended_connect_protocol_enabled() {
+            tokio::time::sleep(ms(5)).await;
+        }
+        let request = http::Request::connect("http://test/ws")
+            .version(http::Version::HTTP_2)
+            .header("sec-websocket-version", "13")
+            .extension(h2::ext::Protocol::from_static("websocket"))
+            .body(())
+            .unwrap();
+        let (response, mut sending) = client.send_request(request, false).unwrap();
+        let response = response.await.unwrap();
+        assert_eq!(response.status(), 200);
+        let mut receiving = response.into_body();
+        stop(&server);
+        let told = tokio::time::timeout(5 * SECOND, receiving.data()).await.unwrap();
+        let told = told.unwrap().unwrap();
+        assert_eq!((told[0], &told[2..4]), (CLOSE, &GOING_AWAY[..]), "{told:?}");
+        tokio::time::sleep(2 * SECOND).await;
+        assert!(server.runs(), "it waits for the stream");
+        let close = [CLOSE, 0x82, 0, 0, 0, 0, GOING_AWAY[0], GOING_AWAY[1]];
+        sending.send_data(bytes::Bytes::copy_from_slice(&close), true).unwrap();
+        while let Ok(Some(Ok(_))) = tokio::time::timeout(5 * SECOND, receiving.data()).await {}
+    });
+    clean(&server);
 }

@@ -17,8 +17,11 @@ use crate::report::{
     Cause, Destination, PhaseTime, Report, Stuck, StuckKind, Totals, write_bounded,
 };
 
-/// How long the report may take to be written.
+/// How long the report may take to be written, at the last deadline.
 const REPORT: Duration = Duration::from_millis(100);
+/// The same where the stop ended before its time: on a machine that stalls, 100 ms may pass before the helper
+/// thread has run at all.
+const REPORT_IN_TIME: Duration = Duration::from_secs(1);
 /// How long the log may take to catch up before the report.
 const LOG: Duration = Duration::from_millis(20);
 /// How long an abandoned setup may take to let go: what it declares until then is closed too. Only one that
@@ -457,7 +460,9 @@ impl Desk {
         let report = self.report(now);
         self.journal.info(report.verdict());
         self.journal.flush(LOG);
-        write_bounded(&report, &self.brief.destination, REPORT);
+        let left = hard.saturating_duration_since(Instant::now()).saturating_sub(REPORT);
+        let limit = left.clamp(REPORT, REPORT_IN_TIME);
+        write_bounded(&report, &self.brief.destination, limit);
         let shared = Arc::clone(&self.brief.shared);
         let letting_go = std::thread::Builder::new().name("lameduck-drop".to_owned());
         // What the user gave us drops with the parts: foreign code, so not here.
