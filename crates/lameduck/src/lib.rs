@@ -15,7 +15,6 @@ mod report;
 mod resource;
 mod service;
 mod supervisor;
-#[cfg(feature = "http1")]
 mod sys;
 mod task;
 

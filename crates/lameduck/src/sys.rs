@@ -2,14 +2,18 @@
 //! no safe crate offers. The only module where it is allowed; each use says why it is sound.
 #![allow(unsafe_code)]
 
+#[cfg(feature = "http1")]
 mod guarded;
 mod mask;
+#[cfg(feature = "http1")]
 mod queue;
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "http1", target_os = "linux"))]
 mod sockopt;
 
+#[cfg(feature = "http1")]
 pub(crate) use self::guarded::{Guarded, Remote};
 pub(crate) use self::mask::unblock;
+#[cfg(feature = "http1")]
 pub(crate) use self::queue::unacknowledged;
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "http1", target_os = "linux"))]
 pub(crate) use self::sockopt::*;

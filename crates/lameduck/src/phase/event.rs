@@ -27,6 +27,8 @@ pub(crate) enum StopSignal {
     Terminate,
     Interrupt,
     Quit,
+    /// SIGHUP, where it is to stop the service.
+    Hangup,
 }
 
 impl StopSignal {
@@ -36,6 +38,7 @@ impl StopSignal {
             StopSignal::Terminate => 15,
             StopSignal::Interrupt => 2,
             StopSignal::Quit => 3,
+            StopSignal::Hangup => 1,
         }
     }
 
@@ -44,6 +47,7 @@ impl StopSignal {
             StopSignal::Terminate => "SIGTERM",
             StopSignal::Interrupt => "SIGINT",
             StopSignal::Quit => "SIGQUIT",
+            StopSignal::Hangup => "SIGHUP",
         }
     }
 }

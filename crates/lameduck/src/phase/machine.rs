@@ -138,7 +138,7 @@ impl Machine {
             Event::Signal(signal) => self.signal(signal, now, &mut actions),
             Event::Hangup => match self.rules.hangup {
                 Hangup::Ignore => actions.push(Action::NoteHangup),
-                Hangup::Stop => self.signal(StopSignal::Terminate, now, &mut actions),
+                Hangup::Stop => self.signal(StopSignal::Hangup, now, &mut actions),
                 Hangup::Reload => actions.push(Action::Reload),
             },
             Event::Stop => self.begin(now, false, &mut actions),
@@ -171,10 +171,13 @@ impl Machine {
                 actions.push(Action::NoteSignal(signal));
             }
             Some(_) => match signal {
-                StopSignal::Terminate if !self.rules.repeated_term_forces => {
+                StopSignal::Terminate | StopSignal::Hangup if !self.rules.repeated_term_forces => {
                     actions.push(Action::NoteSignal(signal));
                 }
-                StopSignal::Terminate | StopSignal::Interrupt | StopSignal::Quit => {
+                StopSignal::Terminate
+                | StopSignal::Interrupt
+                | StopSignal::Quit
+                | StopSignal::Hangup => {
                     self.signalled = Some(signal);
                     actions.push(Action::ForceExit(signal));
                 }

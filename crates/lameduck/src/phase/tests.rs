@@ -89,13 +89,13 @@ fn expected(phase: Phase, event: Event) -> (Phase, Vec<Action>) {
         Event::Signal(signal) => match phase {
             P::Starting => abandon,
             P::Ready => match signal {
-                StopSignal::Terminate | StopSignal::Quit => {
+                StopSignal::Terminate | StopSignal::Quit | StopSignal::Hangup => {
                     (P::LameDuck, vec![A::Enter(P::LameDuck)])
                 }
                 StopSignal::Interrupt => (P::Draining, vec![A::Enter(P::Draining)]),
             },
             P::LameDuck | P::Draining | P::Finishing | P::Closing => match signal {
-                StopSignal::Terminate => note(signal),
+                StopSignal::Terminate | StopSignal::Hangup => note(signal),
                 StopSignal::Interrupt | StopSignal::Quit => (phase, vec![A::ForceExit(signal)]),
             },
             P::Stopped => stay,
@@ -224,6 +224,8 @@ fn hangup_does_what_was_chosen() {
     let chosen = |hangup| in_phase(Phase::Ready, Rules { hangup, ..rules() });
     let (mut machine, now) = chosen(Hangup::Stop);
     assert_eq!(machine.step(Event::Hangup, now), vec![Action::Enter(Phase::LameDuck)]);
+    let again = machine.step(Event::Hangup, now + SAME_SIGNAL);
+    assert_eq!(again, vec![Action::NoteSignal(StopSignal::Hangup)]);
     let (mut machine, now) = chosen(Hangup::Reload);
     assert_eq!(machine.step(Event::Hangup, now), vec![Action::Reload]);
     assert_eq!(machine.phase(), Phase::Ready);

@@ -14,7 +14,8 @@ use crate::phase::{Event, StopSignal};
 ///
 /// SIGTERM, SIGINT and SIGQUIT are always taken, also where they were inherited as ignored: shells start
 /// background jobs with the last two ignored, and a service that cannot be stopped is worse than one that
-/// stops too easily. The same goes for those inherited as blocked. A SIGHUP inherited as ignored (`nohup`) stays ignored.
+/// stops too easily. The same goes for those inherited as blocked. A SIGHUP inherited as ignored (`nohup`)
+/// stays ignored.
 pub(crate) struct Signals {
     delivery: SignalDelivery<UnixStream, SignalOnly>,
 }
@@ -30,7 +31,6 @@ impl Signals {
         let signals = [SIGTERM, SIGINT, SIGQUIT];
         let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, signals)?;
         // Whoever started us may have blocked them for itself; a mask survives exec (signal(7)).
-        #[cfg(feature = "http1")]
         crate::sys::unblock(&signals);
         if !inherited_as_ignored(SIGHUP) {
             delivery.handle().add_signal(SIGHUP)?;

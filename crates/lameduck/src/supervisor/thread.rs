@@ -507,7 +507,7 @@ impl Desk {
             Event::Signal(StopSignal::Terminate) if self.brief.rules.repeated_term_forces => {
                 Some(StopSignal::Terminate)
             }
-            Event::Signal(StopSignal::Terminate)
+            Event::Signal(StopSignal::Terminate | StopSignal::Hangup)
             | Event::Started
             | Event::StartFailed
             | Event::Hangup
