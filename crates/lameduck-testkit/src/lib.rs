@@ -15,6 +15,7 @@ mod ending;
 mod exit;
 mod failure;
 mod guard;
+mod ignored;
 mod link;
 mod load;
 mod look;

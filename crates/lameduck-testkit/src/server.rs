@@ -5,6 +5,7 @@
 //! 3. It is only reaped on drop: until then its id can belong to nobody else, and a signal can't hit a stranger.
 //! 4. It never outlives the test: drop, the lifetime's end, and the death of the test process each kill it.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
@@ -23,6 +24,7 @@ use serde_json::Value;
 use crate::command::ServerCommand;
 use crate::exit::Exit;
 use crate::guard::Guard;
+use crate::ignored::ignored_signals;
 use crate::netns::within_or_here;
 use crate::output::Output;
 use crate::pause::pause;
@@ -67,20 +69,18 @@ impl Server {
     }
 
     pub(crate) fn spawn(what: &ServerCommand) -> std::io::Result<Self> {
-        let mut command = match what.descriptors {
-            None => Command::new(&what.program),
-            Some(limit) => {
-                let mut shell = Command::new("/bin/sh");
-                shell.args([
-                    "-c",
-                    r#"ulimit -n "$1" && shift && exec "$@""#,
-                    "sh",
-                    &limit.to_string(),
-                ]);
-                shell.arg(&what.program);
-                shell
-            }
-        };
+        let mut words: Vec<OsString> = Vec::new();
+        if let Some(signals) = ignored_signals() {
+            words.extend(["env".into(), format!("--default-signal={signals}").into()]);
+        }
+        if let Some(limit) = what.descriptors {
+            const LIMITED: &str = r#"ulimit -n "$1" && shift && exec "$@""#;
+            let limit = limit.to_string();
+            words.extend(["/bin/sh", "-c", LIMITED, "sh", &limit].map(OsString::from));
+        }
+        words.push(what.program.clone().into());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
         command.args(&what.args).stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
         for (key, _) in std::env::vars_os() {
             let name = key.to_string_lossy();
