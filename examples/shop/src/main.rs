@@ -42,7 +42,7 @@ fn serve() -> ExitCode {
         let receipts = shop.worker("receipts", 1_000, mail).uses(&db);
 
         let routes = router(Shop { store, receipts, payment_delay: settings.payment_delay });
-        let public = shop.http("public", settings.address.to_string(), routes);
+        let public = shop.http("public", settings.address, routes);
         if let Some(address) = public.local_addr() {
             info!("listening on http://{address}");
         }
