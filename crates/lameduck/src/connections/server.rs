@@ -151,8 +151,7 @@ impl Connections {
         record.settle();
         let mut open = self.lock();
         drop(open.records.try_remove(slot));
-        let counts = record.counts();
-        add(&mut open.requests, counts);
+        open.requests.add(record.counts());
         let connections = &mut open.connections;
         connections.closed += 1;
         match record.fate() {
@@ -263,16 +262,10 @@ impl Connections {
     /// Adds the figures since the start.
     pub(crate) fn count(&self, totals: &mut Totals) {
         let open = self.lock();
-        add(&mut totals.requests, open.requests);
-        let (sum, own) = (&mut totals.connections, open.connections);
-        sum.accepted += own.accepted;
-        sum.closed_idle += own.closed_idle;
-        sum.upgraded += own.upgraded;
-        sum.passed_on += own.passed_on;
-        sum.cut += own.cut;
-        sum.closed += own.closed;
+        totals.requests.add(open.requests);
+        totals.connections.add(open.connections);
         for (_, record) in &open.records {
-            add(&mut totals.requests, record.counts());
+            totals.requests.add(record.counts());
             totals.in_flight += record.in_flight() as u64;
             let flags = record.state.get();
             let by_state = &mut totals.open;
@@ -290,12 +283,4 @@ impl Connections {
             *counter += 1;
         }
     }
-}
-
-fn add(sum: &mut RequestCounts, more: RequestCounts) {
-    sum.completed += more.completed;
-    sum.answered_503 += more.answered_503;
-    sum.interrupted += more.interrupted;
-    sum.cut += more.cut;
-    sum.gone += more.gone;
 }

@@ -19,6 +19,17 @@ pub struct RequestCounts {
     pub gone: u64,
 }
 
+impl RequestCounts {
+    #[cfg(feature = "http1")]
+    pub(crate) fn add(&mut self, more: RequestCounts) {
+        self.completed += more.completed;
+        self.answered_503 += more.answered_503;
+        self.interrupted += more.interrupted;
+        self.cut += more.cut;
+        self.gone += more.gone;
+    }
+}
+
 /// What became of connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -35,6 +46,18 @@ pub struct ConnectionCounts {
     pub cut: u64,
     /// Ended in any way, these included.
     pub closed: u64,
+}
+
+impl ConnectionCounts {
+    #[cfg(feature = "http1")]
+    pub(crate) fn add(&mut self, more: ConnectionCounts) {
+        self.accepted += more.accepted;
+        self.closed_idle += more.closed_idle;
+        self.upgraded += more.upgraded;
+        self.passed_on += more.passed_on;
+        self.cut += more.cut;
+        self.closed += more.closed;
+    }
 }
 
 /// Both counts, as they grow over a service's life.
