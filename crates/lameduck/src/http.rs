@@ -14,6 +14,7 @@ mod service;
 mod source;
 #[cfg(feature = "http2")]
 mod streams;
+mod tower;
 mod tracked;
 
 use std::os::fd::BorrowedFd;
@@ -23,6 +24,7 @@ use self::in_flight::InFlight;
 use self::peek::peek;
 use self::respond::ResponseBody;
 pub(crate) use self::source::Source;
+pub(crate) use self::tower::Tower;
 
 /// Makes the kernel reset the connection when its descriptor closes (`SO_LINGER` with zero, socket(7)), so
 /// that a response whose end is marked by the end of the connection is not taken for whole.

@@ -1,6 +1,7 @@
 //! The handle through which handlers and tasks see the life of their service, and the state behind it that
 //! every part shares. Nothing here knows HTTP, tasks or resources.
 
+mod current;
 mod events;
 mod scope;
 mod shared;
@@ -15,8 +16,11 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Instant;
 
+#[cfg(feature = "http1")]
+pub(crate) use self::current::Entered;
+pub(crate) use self::current::Within;
 pub(crate) use self::events::{Events, Inbox, Message};
-pub(crate) use self::scope::{CURRENT, Scope, ServiceScope};
+pub(crate) use self::scope::{Scope, ServiceScope};
 pub(crate) use self::shared::Shared;
 pub use self::shield::{ShieldError, Shielded};
 pub(crate) use self::shields::Shields;
@@ -44,7 +48,7 @@ impl Lifecycle {
     /// that was spawned without it, or in a thread of one's own. Clone the handle into those.
     #[must_use]
     pub fn try_current() -> Option<Lifecycle> {
-        CURRENT.try_with(Clone::clone).ok()
+        current::current()
     }
 
     /// The phase, now.

@@ -9,7 +9,7 @@ mod registry;
 
 use std::fmt;
 use std::panic::Location;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -18,6 +18,9 @@ pub(crate) use self::declared::sealed;
 pub(crate) use self::life::Life;
 pub(crate) use self::registry::{Entry, PartId, Registry};
 use crate::report::{PartReport, Stuck, Totals};
+
+/// How often parts are asked to see to their own deadlines when none of them knows better.
+pub(crate) const TICK: Duration = Duration::from_secs(1);
 
 /// Which of the three tiers a part belongs to. They stop in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

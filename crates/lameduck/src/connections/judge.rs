@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::state;
 use super::{Limits, Mode};
+use crate::part::TICK;
 use crate::phase::SEVER;
 
 /// Which protocol a connection speaks.
@@ -62,9 +63,10 @@ pub(crate) struct View {
     pub(crate) flags: u32,
     /// When it was accepted.
     pub(crate) accepted: Duration,
-    /// When its present state began: the head's first byte, the request, the end of the last response.
+    /// When its present state began: the head's first byte, the request, the end of the last response. The last
+    /// of these is as of the tick before it, unless a drain had begun: up to [`TICK`] too early.
     pub(crate) since: Duration,
-    /// When the peer last took bytes from us.
+    /// When the peer last took bytes from us, as of the tick before it.
     pub(crate) progress: Duration,
     /// When GOAWAY was sent.
     pub(crate) goaway: Option<Duration>,
@@ -147,7 +149,7 @@ fn http1(
         // A response that is on its way, to a peer that takes none of it.
         let writes = view.flags & state::DIRTY != 0
             && (view.flags & state::HEAD_OUT != 0 || view.flags & state::REQUEST == 0);
-        let stalled = writes.then(|| view.progress.max(view.since) + limits.idle_timeout);
+        let stalled = writes.then(|| view.progress.max(view.since) + limits.idle_timeout + TICK);
         return match due.into_iter().chain(stalled).min() {
             Some(due) => Verdict::at(due, now, Directive::RequestTimeout),
             None => Verdict::nothing(),
@@ -159,7 +161,7 @@ fn http1(
     let due = if draining {
         draining_since.max(view.since).max(view.accepted) + limits.idle_grace
     } else {
-        view.since.max(view.accepted) + limits.idle_timeout
+        view.since.max(view.accepted) + limits.idle_timeout + TICK
     };
     Verdict::at(due, now, Directive::CloseIdle)
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::judge::View;
 use super::request::{Requests, Stream};
 use super::state::{self, State};
-use super::{Connections, Directive, Ending, Peer, Request};
+use super::{Connections, Directive, Ending, Mode, Peer, Request};
 use crate::budget::Deadlines;
 use crate::lifecycle::{Scope, Shared};
 use crate::report::{RequestCounts, Stuck, StuckKind};
@@ -129,6 +129,15 @@ impl Record {
     /// How many requests have begun, ever.
     pub(crate) fn begun(&self) -> u32 {
         self.begun.load(Ordering::Relaxed)
+    }
+
+    /// The connection fell silent now. Before the drain the time is that of the last tick, which the limit of
+    /// silence allows for: reading the clock would be the dearest part of a short request.
+    pub(crate) fn fell_silent(&self) {
+        if self.server.mode() >= Mode::Draining {
+            return self.touch();
+        }
+        self.since.store(to_millis(self.server.coarse()), Ordering::Relaxed);
     }
 
     /// The present state began now.

@@ -125,7 +125,10 @@ impl<I: Io, S: Handle> Connection<I, S> {
         let now = (state, self.record.begun());
         if now != self.last {
             self.last = now;
-            self.record.touch();
+            match state {
+                0 => self.record.fell_silent(),
+                _ => self.record.touch(),
+            }
         }
     }
 }

@@ -28,6 +28,11 @@ impl InFlight {
         self.key
     }
 
+    /// Whether the time of the request is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.record.is_over(self.key)
+    }
+
     /// How it will have ended when this drops.
     pub(super) fn will_end(&mut self, ending: Ending) {
         self.ending = ending;

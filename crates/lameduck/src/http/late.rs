@@ -26,16 +26,13 @@ pub(super) struct Asked {
     pub(super) grpc: bool,
 }
 
-impl Asked {
-    pub(super) fn new(method: &Method, headers: &HeaderMap) -> Asked {
-        // `application/grpc`, `application/grpc+proto`; not `application/grpc-web`, whose clients take a 503 for
-        // UNAVAILABLE as it is.
-        let grpc = headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.as_bytes().strip_prefix(b"application/grpc"))
-            .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')));
-        Asked { idempotent: method.is_idempotent(), grpc }
-    }
+/// Whether these are the headers of a gRPC call: `application/grpc`, `application/grpc+proto`. Not
+/// `application/grpc-web`, whose clients take a 503 for UNAVAILABLE as it is.
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.as_bytes().strip_prefix(b"application/grpc"))
+        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
 /// Why a request is answered by us.
@@ -136,7 +133,7 @@ mod tests {
             (Method::PATCH, true, false),
             (Method::POST, false, true),
         ] {
-            let asked = Asked::new(&method, &HeaderMap::new());
+            let asked = Asked { idempotent: method.is_idempotent(), grpc: false };
             let response = unavailable(asked, seen, Why::Stopping);
             assert_eq!(response.status(), 503);
             assert_eq!(response.headers().contains_key(RETRY_AFTER), invited, "{method} {seen}");
@@ -148,17 +145,27 @@ mod tests {
 
     #[test]
     fn a_grpc_call_is_told_unavailable_in_its_own_protocol() {
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc+proto"));
         for (why, status) in [(Why::Stopping, "14"), (Why::TooLong, "4")] {
-            let response = unavailable(Asked::new(&Method::POST, &headers), true, why);
+            let response = unavailable(Asked { idempotent: false, grpc: true }, true, why);
             assert_eq!(response.status(), 200);
             assert_eq!(response.headers()["grpc-status"], status);
         }
+    }
 
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc-web+proto"));
-        let response = unavailable(Asked::new(&Method::POST, &headers), true, Why::Stopping);
-        assert_eq!(response.status(), 503);
+    #[test]
+    fn a_grpc_call_is_known_by_its_content_type() {
+        for (content_type, grpc) in [
+            ("application/grpc", true),
+            ("application/grpc+proto", true),
+            ("application/grpc;charset=utf-8", true),
+            ("application/grpc-web+proto", false),
+            ("application/json", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            assert_eq!(is_grpc(&headers), grpc, "{content_type}");
+        }
+        assert!(!is_grpc(&HeaderMap::new()));
     }
 
     #[test]

@@ -41,42 +41,6 @@ pin_project! {
     }
 }
 
-/// What a frame carries: the handler's data, or ours.
-pub(super) enum Data<D> {
-    Handler(D),
-    Ours(Bytes),
-}
-
-impl<D: Buf> Buf for Data<D> {
-    fn remaining(&self) -> usize {
-        match self {
-            Data::Handler(data) => data.remaining(),
-            Data::Ours(bytes) => bytes.remaining(),
-        }
-    }
-
-    fn chunk(&self) -> &[u8] {
-        match self {
-            Data::Handler(data) => data.chunk(),
-            Data::Ours(bytes) => bytes.chunk(),
-        }
-    }
-
-    fn advance(&mut self, count: usize) {
-        match self {
-            Data::Handler(data) => data.advance(count),
-            Data::Ours(bytes) => bytes.advance(count),
-        }
-    }
-
-    fn chunks_vectored<'a>(&'a self, dst: &mut [std::io::IoSlice<'a>]) -> usize {
-        match self {
-            Data::Handler(data) => data.chunks_vectored(dst),
-            Data::Ours(bytes) => bytes.chunks_vectored(dst),
-        }
-    }
-}
-
 impl<B> ResponseBody<B> {
     /// Our own answer, of which the guard knows how it counts.
     pub(super) fn of_ours(bytes: Bytes, guard: InFlight) -> ResponseBody<B> {
@@ -108,7 +72,8 @@ where
     B: http_body::Body,
     B::Error: Into<BoxError>,
 {
-    type Data = Data<B::Data>;
+    // Of `Bytes`, which nearly all bodies are of, this takes nothing; other data is copied once.
+    type Data = Bytes;
     type Error = BoxError;
 
     fn poll_frame(
@@ -122,7 +87,9 @@ where
             })) {
                 Ok(polled) => polled.map(|frame| {
                     frame.map(|frame| match frame {
-                        Ok(frame) => Ok(frame.map_data(Data::Handler)),
+                        Ok(frame) => {
+                            Ok(frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))
+                        }
                         Err(error) => Err(error.into()),
                     })
                 }),
@@ -135,7 +102,7 @@ where
                 }
             },
             InnerProj::Ours { bytes } => {
-                Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(Data::Ours(bytes)))))
+                Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))
             }
         };
         let Some(guard) = this.guard.as_mut() else { return polled };

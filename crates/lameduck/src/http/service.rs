@@ -3,7 +3,7 @@
 
 use std::error::Error as StdError;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,14 +14,13 @@ use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
-use tokio::task::futures::TaskLocalFuture;
 
 use super::late::{self, Asked, Why};
 #[cfg(feature = "http2")]
 use super::streams;
 use super::{Body, InFlight, ResponseBody};
 use crate::connections::{Ending, Mode, Record, state};
-use crate::lifecycle::{CURRENT, Lifecycle};
+use crate::lifecycle::{Entered, Lifecycle};
 
 pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -52,14 +51,18 @@ where
         let record = &self.record;
         let (method, path) = (request.method(), request.uri().path_and_query());
         let has_body = !request.body().is_end_stream();
-        let asked = Asked::new(method, request.headers());
+        let http2 = record.state.has(state::HTTP2);
         let traits = Traits {
-            asked,
+            asked: Asked {
+                idempotent: method.is_idempotent(),
+                // Only over HTTP/2: looking for a header costs more than all else here.
+                grpc: http2 && late::is_grpc(request.headers()),
+            },
             head: method == Method::HEAD,
             connect: method == Method::CONNECT,
             http10: request.version() <= Version::HTTP_10,
         };
-        let (key, lost) = match record.state.has(state::HTTP2) {
+        let (key, lost) = match http2 {
             #[cfg(feature = "http2")]
             true => (record.begin_stream(method, path), false),
             _ => {
@@ -68,21 +71,31 @@ where
             }
         };
         let watch = has_body.then(|| (Arc::clone(record), key));
-        let request = request.map(|body| Body::new(body, watch));
-        let lifecycle = Lifecycle::new(Arc::clone(record) as _, key);
-        let handler = CURRENT.sync_scope(lifecycle.clone(), || {
-            // A service may panic before it returns its future.
-            std::panic::catch_unwind(AssertUnwindSafe(|| self.service.call(request)))
-        });
+        let mut lifecycle = Some(Lifecycle::new(Arc::clone(record) as _, key));
         let in_flight = InFlight::new(Arc::clone(record), key);
-        let (handler, panicked) = match handler {
-            Ok(handler) => (Some(CURRENT.scope(lifecycle, handler)), None),
-            Err(panic) => (None, Some(crate::panic::message(&*panic))),
+        let called = {
+            let _entered = Entered::new(&mut lifecycle);
+            // A service may panic before it returns its future.
+            catch_unwind(AssertUnwindSafe(move || {
+                self.service.call(request.map(|body| Body::new(body, watch)))
+            }))
         };
         // Last, so that nothing that the service does comes between this and the task.
         #[cfg(feature = "http2")]
         streams::begun(key);
-        Handling { handler, in_flight: Some(in_flight), traits, seen: false, lost, panicked }
+        let (handler, panicked) = match called {
+            Ok(handler) => (Some(handler), None),
+            Err(panic) => (None, Some(crate::panic::message(&*panic))),
+        };
+        Handling {
+            handler,
+            lifecycle,
+            in_flight: Some(in_flight),
+            traits,
+            seen: false,
+            lost,
+            panicked,
+        }
     }
 }
 
@@ -99,12 +112,23 @@ pin_project! {
     /// One request with its handler.
     pub(super) struct Handling<F> {
         #[pin]
-        handler: Option<TaskLocalFuture<Lifecycle, F>>,
+        handler: Option<F>,
+        lifecycle: Option<Lifecycle>,
         in_flight: Option<InFlight>,
         traits: Traits,
         seen: bool,
         lost: bool,
         panicked: Option<String>,
+    }
+
+    impl<F> PinnedDrop for Handling<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if this.handler.is_some() {
+                let _entered = Entered::new(this.lifecycle);
+                this.handler.set(None);
+            }
+        }
     }
 }
 
@@ -125,78 +149,72 @@ where
         if *this.lost {
             return Poll::Ready(Err("answered by the supervisor".into()));
         }
-        let (record, key) = (Arc::clone(guard.record()), guard.key());
-        let over = || record.is_over(key);
-        let outcome = if !*this.seen && over() {
-            if key != 0 {
+        if !*this.seen && guard.is_over() {
+            if guard.key() != 0 {
                 // HTTP/2 says by itself that a stream was not processed (RFC 9113, section 8.7).
                 return Poll::Ready(Err(Box::new(refused_stream())));
             }
-            None
-        } else {
-            *this.seen = true;
-            match poll_handler(this.handler.as_mut(), this.panicked, cx) {
-                Poll::Ready(outcome) => Some(outcome),
-                Poll::Pending if over() => None,
-                Poll::Pending => return Poll::Pending,
+            let Some(guard) = this.in_flight.take() else { return Poll::Pending };
+            return Poll::Ready(give_up(false, guard, *this.traits));
+        }
+        *this.seen = true;
+        let polled = {
+            let _entered = Entered::new(this.lifecycle);
+            let handler = this.handler.as_mut().as_pin_mut();
+            let polled = catch_unwind(AssertUnwindSafe(|| handler.map(|handler| handler.poll(cx))));
+            if matches!(polled, Ok(Some(Poll::Pending))) && !guard.is_over() {
+                return Poll::Pending;
             }
+            // The handler's own drop runs here, not when the connection gets round to it.
+            this.handler.set(None);
+            polled
         };
-        // The handler's own drop runs here, not when the connection gets round to it.
-        this.handler.set(None);
         let Some(guard) = this.in_flight.take() else {
             return Poll::Ready(Err("the request is over".into()));
         };
-        Poll::Ready(match outcome {
-            Some(Ok(response)) => respond(response, guard, *this.traits),
-            Some(Err(reason)) => {
-                match reason {
-                    Reason::Panicked(message) => guard.note_panic("handler", &message),
-                    Reason::Error(error) => {
-                        tracing::error!(target: "lameduck", "a service returned an error: {error}");
-                    }
-                }
-                answer(late::failed(), guard, Ending::Completed, 0)
-            }
-            None => {
-                let asked = this.traits.asked;
-                let why = match record.server().mode() {
-                    Mode::Cut => Why::Stopping,
-                    Mode::Serving | Mode::Goodbye | Mode::Draining => Why::TooLong,
-                };
-                let response = late::unavailable(asked, *this.seen, why);
-                let repeatable = !*this.seen || asked.idempotent;
-                let ending = if repeatable { Ending::Answered503 } else { Ending::Interrupted };
-                answer(response, guard, ending, state::ANSWERED)
-            }
+        Poll::Ready(match polled {
+            Ok(Some(Poll::Ready(Ok(response)))) => respond(response, guard, *this.traits),
+            Ok(Some(Poll::Ready(Err(error)))) => fail(Reason::Error(error.into()), guard),
+            Ok(Some(Poll::Pending)) => give_up(true, guard, *this.traits),
+            Ok(None) => fail(Reason::Panicked(this.panicked.take().unwrap_or_default()), guard),
+            Err(panic) => fail(Reason::Panicked(crate::panic::message(&*panic)), guard),
         })
     }
+}
+
+/// A handler gave no response.
+#[cold]
+fn fail<B>(reason: Reason, guard: InFlight) -> Result<Response<ResponseBody<B>>, BoxError> {
+    match reason {
+        Reason::Panicked(message) => guard.note_panic("handler", &message),
+        Reason::Error(error) => {
+            tracing::error!(target: "lameduck", "a service returned an error: {error}");
+        }
+    }
+    answer(late::failed(), guard, Ending::Completed, 0)
+}
+
+/// The time of a request is over; `seen`: its handler had begun.
+#[cold]
+fn give_up<B>(
+    seen: bool,
+    guard: InFlight,
+    traits: Traits,
+) -> Result<Response<ResponseBody<B>>, BoxError> {
+    let why = match guard.record().server().mode() {
+        Mode::Cut => Why::Stopping,
+        Mode::Serving | Mode::Goodbye | Mode::Draining => Why::TooLong,
+    };
+    let response = late::unavailable(traits.asked, seen, why);
+    let repeatable = !seen || traits.asked.idempotent;
+    let ending = if repeatable { Ending::Answered503 } else { Ending::Interrupted };
+    answer(response, guard, ending, state::ANSWERED)
 }
 
 /// Why a handler gave no response.
 enum Reason {
     Panicked(String),
     Error(BoxError),
-}
-
-fn poll_handler<F, B, E>(
-    handler: Pin<&mut Option<TaskLocalFuture<Lifecycle, F>>>,
-    panicked: &mut Option<String>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<Response<B>, Reason>>
-where
-    F: Future<Output = Result<Response<B>, E>>,
-    E: Into<BoxError>,
-{
-    let Some(handler) = handler.as_pin_mut() else {
-        let message = panicked.take().unwrap_or_default();
-        return Poll::Ready(Err(Reason::Panicked(message)));
-    };
-    match std::panic::catch_unwind(AssertUnwindSafe(|| handler.poll(cx))) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(Ok(response))) => Poll::Ready(Ok(response)),
-        Ok(Poll::Ready(Err(error))) => Poll::Ready(Err(Reason::Error(error.into()))),
-        Err(panic) => Poll::Ready(Err(Reason::Panicked(crate::panic::message(&*panic)))),
-    }
 }
 
 /// The handler's response, made part of the connection's life.
@@ -233,9 +251,7 @@ where
         if record.server().mode() >= Mode::Goodbye {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        let measured = response.headers().contains_key(CONTENT_LENGTH)
-            || response.body().size_hint().exact().is_some();
-        if traits.http10 && !measured {
+        if traits.http10 && !is_measured(&response) {
             flags |= state::ENDS_BY_CLOSE;
         }
     }
@@ -245,6 +261,11 @@ where
     let bodiless =
         traits.head || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
     Ok(response.map(|body| ResponseBody::of_handler(body, guard, bodiless)))
+}
+
+/// Whether a response says how long it is.
+fn is_measured<B: http_body::Body>(response: &Response<B>) -> bool {
+    response.headers().contains_key(CONTENT_LENGTH) || response.body().size_hint().exact().is_some()
 }
 
 /// An answer of our own.

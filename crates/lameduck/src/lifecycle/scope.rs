@@ -5,13 +5,8 @@ use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Lifecycle, Shared};
+use super::Shared;
 use crate::budget::Deadlines;
-
-tokio::task_local! {
-    /// The handle of what runs on this task now.
-    pub(crate) static CURRENT: Lifecycle;
-}
 
 /// Whom a handle speaks for: a connection's request, a task, the whole service.
 pub(crate) trait Scope: Send + Sync {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
-use super::{CURRENT, Lifecycle, ServiceScope, Shared};
+use super::{Lifecycle, ServiceScope, Shared, Within};
 use crate::panic::message;
 use crate::phase::Phase;
 
@@ -75,7 +75,7 @@ where
     let lifecycle = Lifecycle::new(Arc::new(ServiceScope(Arc::clone(shared))), 0);
     let over = shared.finish_over.clone();
     drop(shared.runtime().spawn(async move {
-        let work = CURRENT.scope(lifecycle, AssertUnwindSafe(work).catch_unwind());
+        let work = Within::new(lifecycle, AssertUnwindSafe(work).catch_unwind());
         let outcome = tokio::select! {
             biased;
             done = work => done.map_err(|panic| {

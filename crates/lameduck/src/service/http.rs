@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Setup;
 use crate::Error;
 use crate::http::listen::{Address, Listener, Local};
-use crate::http::{Body, Source};
+use crate::http::{Body, Source, Tower};
 use crate::part::{Declared, PartId, sealed};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -44,7 +43,7 @@ impl Setup {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        self.http_hyper(name, address, TowerToHyperService::new(service))
+        self.http_hyper(name, address, Tower(service))
     }
 
     /// The same over a hyper service.
@@ -97,7 +96,7 @@ impl Setup {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        let service = TowerToHyperService::new(service);
+        let service = Tower(service);
         let place = Location::caller();
         self.add(Source::fed(name, place, &self.shared, connections, service), None)
     }

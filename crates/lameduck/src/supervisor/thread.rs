@@ -11,7 +11,7 @@ use super::engine::{Engine, order_of};
 use super::{Exit, Journal, Signals, end_process};
 use crate::budget::{EXIT, Span};
 use crate::lifecycle::{Inbox, Message, Shared};
-use crate::part::Tier;
+use crate::part::{TICK, Tier};
 use crate::phase::{Action, Event, Machine, Outcome, Phase, Rules, SAME_SIGNAL, StopSignal};
 use crate::report::{
     Cause, Destination, PhaseTime, Report, Stuck, StuckKind, Totals, write_bounded,
@@ -29,8 +29,6 @@ const LOG: Duration = Duration::from_millis(20);
 const LET_GO: Duration = Duration::from_millis(100);
 /// How long `run` may take to return where the setup has not let go of its thread.
 const BLOCKED_SETUP: Duration = Duration::from_millis(50);
-/// How often parts are asked to see to their own deadlines when none of them knows better.
-const TICK: Duration = Duration::from_secs(1);
 
 /// Called on SIGHUP, where the user chose so.
 pub(crate) type Reload = Arc<dyn Fn() + Send + Sync>;

@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Outcome;
-use crate::lifecycle::{CURRENT, Lifecycle, Message, ServiceScope, Shared};
+use crate::lifecycle::{Lifecycle, Message, ServiceScope, Shared, Within};
 use crate::part::{Identity, Life, Part, Tier};
 use crate::report::{PartReport, PartState, Stuck, StuckKind};
 
@@ -62,7 +62,7 @@ impl Part for WorkerPart {
         let (shared, life) = (Arc::clone(&self.shared), Arc::clone(&self.life));
         let name = self.identity.name.clone();
         let scope = Arc::new(ServiceScope(Arc::clone(&shared)));
-        let work = CURRENT.scope(Lifecycle::new(scope, 0), AssertUnwindSafe(work).catch_unwind());
+        let work = Within::new(Lifecycle::new(scope, 0), AssertUnwindSafe(work).catch_unwind());
         self.life.begin();
         let task = self.shared.runtime().spawn(async move {
             let ended = match work.await {

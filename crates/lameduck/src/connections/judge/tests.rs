@@ -42,8 +42,9 @@ fn act(directive: Directive) -> Verdict {
 #[test]
 fn in_ordinary_life_each_state_has_its_limit() {
     for (name, flags, due, directive) in [
-        ("accepted, nothing sent", 0, 95_000 + 75_000, Directive::CloseIdle),
-        ("idle keep-alive", SPOKEN, 95_000 + 75_000, Directive::CloseIdle),
+        // The last second is for the clock by which it is known since when.
+        ("accepted, nothing sent", 0, 95_000 + 76_000, Directive::CloseIdle),
+        ("idle keep-alive", SPOKEN, 95_000 + 76_000, Directive::CloseIdle),
         ("part of a head", HEAD | SPOKEN, 95_000 + 10_000, Directive::HeadTimeout),
         ("handler runs", REQUEST | DIRTY, 95_000 + 30_000, Directive::RequestTimeout),
         ("HTTP/2 without SETTINGS", HTTP2, 95_000 + 10_000, Directive::CloseIdle),
@@ -82,8 +83,8 @@ fn a_peer_that_reads_nothing_is_cut_after_the_idle_time_from_its_last_progress()
         let slow = View { progress: ms(97_000), ..view(flags) };
         for mode in [Mode::Serving, Mode::Draining] {
             let ask = |now| judge(&slow, mode, DRAIN, &no_limit, ms(now));
-            assert_eq!(ask(171_999), wait(172_000));
-            assert_eq!(ask(172_000), act(Directive::RequestTimeout));
+            assert_eq!(ask(172_999), wait(173_000));
+            assert_eq!(ask(173_000), act(Directive::RequestTimeout));
         }
     }
     let before_its_response = View { progress: ms(0), ..view(DIRTY | REQUEST) };
