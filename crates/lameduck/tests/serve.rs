@@ -284,3 +284,52 @@ async fn a_hyper_service_does_as_well_as_a_router() {
     let closed = tokio::task::spawn_blocking(move || kept.closed_cleanly(SECOND));
     assert!(closed.await.expect("no panic"));
 }
+
+/// A service that panics before it returns a future: a tower layer can.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_panics_when_called_answers_500_and_harms_no_other_request() {
+    use lameduck::http::Body;
+    type Answer = Result<http::Response<axum::body::Body>, std::convert::Infallible>;
+    let stop = StopHandle::new();
+    let (tell, told) = oneshot::channel();
+    let serving = service().serve(&stop, async move |setup: &mut Setup| {
+        let service = hyper::service::service_fn(|request: http::Request<Body>| {
+            let path = request.uri().path().to_owned();
+            assert!(path != "/panic", "called in vain");
+            async move { Answer::Ok(http::Response::new(path.into())) }
+        });
+        let _ = tell.send(setup.http_hyper("hyper", "127.0.0.1:0", service).local_addr());
+        Ok(())
+    });
+    let task = spawn(serving);
+    let addr = told.await.expect("the setup ran").expect("an address");
+
+    let http1 = tokio::task::spawn_blocking(move || {
+        let mut client = Client::connect(addr).expect("a connection");
+        client.post("/panic", &[b'x'; 4096]).expect("sent");
+        let answer = client.read_response().expect("an answer");
+        assert!(client.closed_cleanly(3 * SECOND), "a connection behind a panic is not kept");
+        answer
+    });
+    let answer = http1.await.expect("no panic");
+    assert_eq!((answer.status, answer.header("connection")), (500, Some("close")));
+    assert_eq!(answer.text(), "The request failed.\n");
+
+    let socket = tokio::net::TcpStream::connect(addr).await.expect("a connection");
+    let (mut client, connection) = h2::client::handshake(socket).await.expect("HTTP/2");
+    let connection = tokio::spawn(connection);
+    for (path, status) in [("/before", 200), ("/panic", 500), ("/after", 200)] {
+        let request = http::Request::get(format!("http://test{path}")).body(()).expect("a request");
+        let (response, _) = client.send_request(request, true).expect("sent");
+        assert_eq!(response.await.expect("an answer").status(), status, "{path}");
+    }
+    drop(client);
+    connection.await.expect("no panic").expect("no error");
+
+    stop.stop("enough");
+    let report = task.await.expect("a report");
+    assert_eq!(report.outcome, Outcome::Clean, "{report}");
+    assert_eq!(report.panics.count, 2, "{report}");
+    let named = |name: &str| report.panics.first.iter().any(|message| message.contains(name));
+    assert!(named("POST /panic") && named("GET /panic") && named("called in vain"), "{report}");
+}

@@ -315,6 +315,11 @@ impl Record {
         self.requests().get(key).map(|request| request.name()).unwrap_or_default()
     }
 
+    /// HTTP/1: the method of the request in flight.
+    pub(crate) fn method(&self) -> Option<Method> {
+        self.requests().get(0).map(|request| request.method.clone())
+    }
+
     fn count(&self, ending: Ending) {
         let counter = match ending {
             Ending::Completed => &self.completed,
@@ -521,10 +526,7 @@ impl Record {
             return None;
         }
         let begun = self.state.has(state::REQUEST);
-        let mut requests = self.requests();
-        let first = requests.get(0).filter(|_| begun);
-        let method = first.map(|request| request.method.clone());
-        drop(requests);
+        let method = self.method().filter(|_| begun);
         let repeatable = method.as_ref().is_none_or(Method::is_idempotent);
         self.count(if repeatable { Ending::Answered503 } else { Ending::Interrupted });
         Some(method)

@@ -40,6 +40,8 @@ pub(crate) const LINGER: u32 = 1 << 14;
 pub(crate) const PONG: u32 = 1 << 15;
 /// The connection's I/O object is gone, and what was in flight on it has been counted.
 pub(crate) const GONE: u32 = 1 << 16;
+/// HTTP/1: what serves the request panicked outside of its future, before a response.
+pub(crate) const PANICKED: u32 = 1 << 17;
 
 /// The state of one connection.
 ///

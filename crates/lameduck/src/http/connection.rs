@@ -3,6 +3,7 @@
 //! the record; this carries it out on the connection's own task.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,12 +16,13 @@ use hyper::server::conn::http2;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::in_flight::note_panic;
 use super::service::{BoxError, Serve};
 #[cfg(feature = "http2")]
 use super::streams::Streams;
 use super::tracked::Tracked;
 use super::{Body, late, peek};
-use crate::connections::{Directive, Fate, Membership, Record, state};
+use crate::connections::{Directive, Ending, Fate, Membership, Record, state};
 
 /// The I/O that a connection can run on.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
@@ -52,9 +54,9 @@ where
     type ResBody = B;
 }
 
-type Http1<I, S> = http1::UpgradeableConnection<TokioIo<Tracked<I>>, Serve<S>>;
+type Http1<I, S> = http1::UpgradeableConnection<TokioIo<Tracked<I>>, Serve<S, false>>;
 #[cfg(feature = "http2")]
-type Http2<I, S> = Pin<Box<http2::Connection<TokioIo<Tracked<I>>, Serve<S>, Streams>>>;
+type Http2<I, S> = Pin<Box<http2::Connection<TokioIo<Tracked<I>>, Serve<S, true>, Streams>>>;
 
 #[expect(
     clippy::large_enum_variant,
@@ -133,6 +135,15 @@ impl<I: Io, S: Handle> Connection<I, S> {
     }
 }
 
+/// Polls hyper; the message of a panic in the service, or in what else is the user's.
+fn poll_http1<I: Io, S: Handle>(
+    connection: &mut Http1<I, S>,
+    cx: &mut Context<'_>,
+) -> Result<Poll<()>, String> {
+    let poll = || Pin::new(connection).poll(cx).map(drop);
+    catch_unwind(AssertUnwindSafe(poll)).map_err(|panic| crate::panic::message(&*panic))
+}
+
 fn speak_http1<I: Io, S: Handle>(io: Tracked<I>, service: S, record: &Arc<Record>) -> Http1<I, S> {
     http1::Builder::new()
         // A client that has sent its request and closed its half still wants the answer.
@@ -165,8 +176,13 @@ impl<I: Io, S: Handle> Future for Connection<I, S> {
             let directive = this.record.directive();
             let stage = match &mut this.stage {
                 Stage::Http1(connection) => {
-                    if Pin::new(&mut *connection).poll(cx).is_ready() {
-                        return this.over();
+                    match poll_http1(connection, cx) {
+                        Ok(Poll::Pending) => {}
+                        Ok(Poll::Ready(())) => return this.over(),
+                        Err(panic) => match this.answer_panic(&panic) {
+                            Next::Over => return this.over(),
+                            Next::Wait | Next::Again => continue,
+                        },
                     }
                     let flags = this.record.state.get();
                     #[cfg(feature = "http2")]
@@ -248,7 +264,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
             }
             Directive::HeadTimeout => {
                 record.done_with(directive);
-                if half_head { self.answer_half_head(late::raw_head_timeout()) } else { Next::Wait }
+                if half_head { self.answer_raw(late::raw_head_timeout()) } else { Next::Wait }
             }
             Directive::RequestTimeout if flags & (REQUEST | DIRTY) == 0 => {
                 record.done_with(directive);
@@ -257,7 +273,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
             Directive::RequestTimeout | Directive::Cut => {
                 if half_head {
                     record.count_half_head();
-                    self.answer_half_head(late::raw_unavailable(None))
+                    self.answer_raw(late::raw_unavailable(None))
                 } else if silent {
                     self.close_silent(cx)
                 } else if flags & (ANSWERED | LINGER) != 0 {
@@ -291,9 +307,13 @@ impl<I: Io, S: Handle> Connection<I, S> {
         // the socket yet.
         record.state.set(state::HOLD);
         Pin::new(&mut *connection).graceful_shutdown();
-        let ended = Pin::new(&mut *connection).poll(cx).is_ready();
+        let polled = poll_http1(connection, cx);
         record.state.clear(state::HOLD);
-        if !ended {
+        let polled = match polled {
+            Ok(polled) => polled,
+            Err(panic) => return self.answer_panic(&panic),
+        };
+        if polled.is_pending() {
             // It cannot be undone: the connection serves on, and closes behind its next response.
             return Next::Wait;
         }
@@ -317,8 +337,21 @@ impl<I: Io, S: Handle> Connection<I, S> {
         Next::Again
     }
 
-    /// Gives half a head its answer and closes.
-    fn answer_half_head(&mut self, answer: Bytes) -> Next {
+    /// What serves the request panicked, outside of its future: gives it its answer, if none has begun.
+    fn answer_panic(&mut self, message: &str) -> Next {
+        let record = &self.record;
+        note_panic(record, 0, "service", message);
+        let method = record.method();
+        if !record.state.has(state::PANICKED) || !record.claim(0, state::ANSWERED | state::DIRTY) {
+            record.set_fate(Fate::Cut);
+            return Next::Over;
+        }
+        record.end(0, Ending::Completed);
+        self.answer_raw(late::raw_failed(&method.unwrap_or_default()))
+    }
+
+    /// Writes an answer in the place of hyper, and closes.
+    fn answer_raw(&mut self, answer: Bytes) -> Next {
         let Stage::Http1(connection) = std::mem::replace(&mut self.stage, Stage::Over) else {
             return Next::Over;
         };

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::connections::{Ending, Record};
+use crate::connections::{Ending, Record, state};
 
 /// One request in flight.
 #[derive(Debug)]
@@ -40,9 +40,7 @@ impl InFlight {
 
     /// Takes note of a panic in what serves the request.
     pub(super) fn note_panic(&self, what: &str, message: &str) {
-        let name = self.record.name_of(self.key);
-        tracing::error!(target: "lameduck", "the {what} of {name} panicked: {message}");
-        self.record.server().shared().note_panic(format!("{what} of {name}: {message}"));
+        note_panic(&self.record, self.key, what, message);
     }
 
     /// The request goes on as an upgraded connection: its record ends with that.
@@ -56,6 +54,11 @@ impl Drop for InFlight {
         if !self.armed {
             return;
         }
+        if self.key == 0 && self.ending == Ending::Gone && std::thread::panicking() {
+            // Nothing of its response is out: the connection, which catches the panic, answers and ends it.
+            self.record.state.set(state::PANICKED);
+            return;
+        }
         let ending = match self.ending {
             // Dropped in the middle: by us at a deadline, else because the client went away.
             Ending::Gone if self.record.is_over(self.key) => Ending::Cut,
@@ -67,4 +70,11 @@ impl Drop for InFlight {
         };
         self.record.end(self.key, ending);
     }
+}
+
+/// Takes note of a panic in what serves a request.
+pub(super) fn note_panic(record: &Record, key: u32, what: &str, message: &str) {
+    let name = record.name_of(key);
+    tracing::error!(target: "lameduck", "the {what} of {name} panicked: {message}");
+    record.server().shared().note_panic(format!("{what} of {name}: {message}"));
 }

@@ -109,6 +109,12 @@ pub(super) fn raw_head_timeout() -> Bytes {
     raw("408 Request Timeout", "", HEAD_TIMEOUT.len(), HEAD_TIMEOUT)
 }
 
+/// The bytes of the 500 for a service that panicked before it returned a future.
+pub(super) fn raw_failed(method: &Method) -> Bytes {
+    let body = if method == Method::HEAD { "" } else { FAILED };
+    raw("500 Internal Server Error", "", FAILED.len(), body)
+}
+
 fn raw(status: &str, more: &str, length: usize, body: &str) -> Bytes {
     let date = jiff::fmt::rfc2822::DateTimePrinter::new()
         .timestamp_to_rfc9110_string(&jiff::Timestamp::now())

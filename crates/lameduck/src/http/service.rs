@@ -24,19 +24,20 @@ use crate::lifecycle::{Entered, Lifecycle};
 
 pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// What serves the requests of one connection.
-pub(super) struct Serve<S> {
+/// What serves the requests of one connection. Which protocol that speaks is part of the type: to ask for it
+/// with each request shows.
+pub(super) struct Serve<S, const HTTP2: bool> {
     service: S,
     record: Arc<Record>,
 }
 
-impl<S> Serve<S> {
-    pub(super) fn new(service: S, record: Arc<Record>) -> Serve<S> {
+impl<S, const HTTP2: bool> Serve<S, HTTP2> {
+    pub(super) fn new(service: S, record: Arc<Record>) -> Serve<S, HTTP2> {
         Serve { service, record }
     }
 }
 
-impl<S, B> hyper::service::Service<Request<Incoming>> for Serve<S>
+impl<S, B, const HTTP2: bool> hyper::service::Service<Request<Incoming>> for Serve<S, HTTP2>
 where
     S: hyper::service::Service<Request<Body>, Response = Response<B>>,
     S::Error: Into<BoxError>,
@@ -51,18 +52,17 @@ where
         let record = &self.record;
         let (method, path) = (request.method(), request.uri().path_and_query());
         let has_body = !request.body().is_end_stream();
-        let http2 = record.state.has(state::HTTP2);
         let traits = Traits {
             asked: Asked {
                 idempotent: method.is_idempotent(),
                 // Only over HTTP/2: looking for a header costs more than all else here.
-                grpc: http2 && late::is_grpc(request.headers()),
+                grpc: HTTP2 && late::is_grpc(request.headers()),
             },
             head: method == Method::HEAD,
             connect: method == Method::CONNECT,
             http10: request.version() <= Version::HTTP_10,
         };
-        let (key, lost) = match http2 {
+        let (key, lost) = match HTTP2 {
             #[cfg(feature = "http2")]
             true => (record.begin_stream(method, path), false),
             _ => {
@@ -73,29 +73,31 @@ where
         let watch = has_body.then(|| (Arc::clone(record), key));
         let mut lifecycle = Some(Lifecycle::new(Arc::clone(record) as _, key));
         let in_flight = InFlight::new(Arc::clone(record), key);
-        let called = {
-            let _entered = Entered::new(&mut lifecycle);
-            // A service may panic before it returns its future.
-            catch_unwind(AssertUnwindSafe(move || {
-                self.service.call(request.map(|body| Body::new(body, watch)))
-            }))
-        };
+        let entered = Entered::new(&mut lifecycle);
+        let call = || self.service.call(request.map(|body| Body::new(body, watch)));
+        if !HTTP2 {
+            // Should the service panic before it returns its future, the connection sees to it: to catch that
+            // here would move the request twice more.
+            let handler = Some(call());
+            drop(entered);
+            return Handling::new(handler, lifecycle, in_flight, traits, lost);
+        }
+        let (handler, panicked) = caught(call);
+        drop(entered);
         // Last, so that nothing that the service does comes between this and the task.
         #[cfg(feature = "http2")]
         streams::begun(key);
-        let (handler, panicked) = match called {
-            Ok(handler) => (Some(handler), None),
-            Err(panic) => (None, Some(crate::panic::message(&*panic))),
-        };
-        Handling {
-            handler,
-            lifecycle,
-            in_flight: Some(in_flight),
-            traits,
-            seen: false,
-            lost,
-            panicked,
-        }
+        let mut handling = Handling::new(handler, lifecycle, in_flight, traits, lost);
+        handling.panicked = panicked;
+        handling
+    }
+}
+
+/// What `call` returns, or what its panic said.
+fn caught<F>(call: impl FnOnce() -> F) -> (Option<F>, Option<String>) {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(handler) => (Some(handler), None),
+        Err(panic) => (None, Some(crate::panic::message(&*panic))),
     }
 }
 
@@ -129,6 +131,20 @@ pin_project! {
                 this.handler.set(None);
             }
         }
+    }
+}
+
+impl<F> Handling<F> {
+    #[inline]
+    fn new(
+        handler: Option<F>,
+        lifecycle: Option<Lifecycle>,
+        in_flight: InFlight,
+        traits: Traits,
+        lost: bool,
+    ) -> Handling<F> {
+        let in_flight = Some(in_flight);
+        Handling { handler, lifecycle, in_flight, traits, seen: false, lost, panicked: None }
     }
 }
 

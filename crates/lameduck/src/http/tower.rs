@@ -25,6 +25,7 @@ where
     type Error = BoxError;
     type Future = Answering<S, R>;
 
+    #[inline]
     fn call(&self, request: R) -> Answering<S, R> {
         let mut service = self.0.clone();
         match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
