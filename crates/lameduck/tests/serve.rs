@@ -317,7 +317,7 @@ async fn a_service_that_panics_when_called_answers_500_and_harms_no_other_reques
 
     let socket = tokio::net::TcpStream::connect(addr).await.expect("a connection");
     let (mut client, connection) = h2::client::handshake(socket).await.expect("HTTP/2");
-    let connection = tokio::spawn(connection);
+    let connection = spawn(connection);
     for (path, status) in [("/before", 200), ("/panic", 500), ("/after", 200)] {
         let request = http::Request::get(format!("http://test{path}")).body(()).expect("a request");
         let (response, _) = client.send_request(request, true).expect("sent");
