@@ -66,7 +66,8 @@ pub(crate) fn measure(
 ) -> Result<(), Failure> {
     let kinds = tools.there(&[Kind::Lameduck, Kind::Axum, Kind::Go]);
     let rounds = rounds.unwrap_or(ROUNDS);
-    let columns = ["", "idle connections", "ms, median", "range", "beyond the idle grace"];
+    let columns =
+        ["", "idle connections", "ms, median", "range", "beyond the idle grace", "that per 1,000"];
     let mut table = Table::new("From SIGTERM to the exit", &columns);
     let mut figures = Map::new();
     for count in COUNTS {
@@ -75,16 +76,16 @@ pub(crate) fn measure(
         let mut of_count = Map::new();
         for (kind, values) in &values {
             let summary = Summary::of(values);
-            let beyond = match kind {
-                Kind::Lameduck => format!("{:.0}", summary.median() - IDLE_GRACE_MS),
-                _ => "has none".to_owned(),
-            };
+            // The others close what is idle at once.
+            let grace = if *kind == Kind::Lameduck { IDLE_GRACE_MS } else { 0.0 };
+            let beyond = summary.median() - grace;
             table.row(vec![
                 kind.name().to_owned(),
                 thousands(count as f64),
                 format!("{:.0}", summary.median()),
                 format!("{:.0} to {:.0}", summary.quantile(0.0), summary.quantile(1.0)),
-                beyond,
+                format!("{beyond:.0}"),
+                format!("{:.1}", beyond * 1e3 / count as f64),
             ]);
             of_count.insert(kind.name().to_owned(), json!(values));
         }

@@ -33,7 +33,7 @@ pub(crate) fn run(
         return Err(format!("h2load printed something else than expected:\n{text}").into());
     };
     let p99_micros = percentile(&mut latencies, 0.99) as f64;
-    Ok(Rate { per_second, p99_micros })
+    Ok(Rate { per_second, p99_micros, requests })
 }
 
 /// `finished in 1.66s, 12062.09 req/s, 283.91KB/s`.

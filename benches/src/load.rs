@@ -45,6 +45,8 @@ pub(crate) enum Life {
 pub(crate) struct Rate {
     pub(crate) per_second: f64,
     pub(crate) p99_micros: f64,
+    /// All requests that were answered, those of the warm-up too.
+    pub(crate) requests: usize,
 }
 
 struct Connection {
@@ -58,13 +60,18 @@ struct Connection {
 pub(crate) fn run(server: SocketAddr, life: Life) -> Result<Rate, Failure> {
     let mut load = Load::new(server, life)?;
     load.until(Instant::now() + WARM_UP)?;
+    let warm_up = load.latencies.len();
     load.latencies.clear();
     let began = Instant::now();
     load.until(began + MEASURED)?;
     let seconds = began.elapsed().as_secs_f64();
     let count = load.latencies.len();
     let p99 = percentile(&mut load.latencies, 0.99);
-    Ok(Rate { per_second: count as f64 / seconds, p99_micros: p99 as f64 / 1e3 })
+    Ok(Rate {
+        per_second: count as f64 / seconds,
+        p99_micros: p99 as f64 / 1e3,
+        requests: warm_up + count,
+    })
 }
 
 struct Load {

@@ -1,4 +1,5 @@
-//! Requests per second and p99. The server has one processor and so one worker, the load has another; without a
+//! Requests per second, p99, and the server's processor time per request, which says the same as the first on a
+//! machine that others use too, with less noise. The server has one processor and so one worker, the load has another; without a
 //! second one they share it.
 
 use std::net::SocketAddr;
@@ -66,6 +67,7 @@ fn compare(
         let server = kind.start_on(0);
         let to = server.addr();
         // On a thread of its own: it stays where it is put, and so does what it starts.
+        let before = machine::processor_micros(server.pid()).map_err(|error| error.to_string())?;
         let rate = thread::scope(|scope| {
             // An error as text, which may cross threads.
             let pinned = || -> Result<Rate, String> {
@@ -74,36 +76,45 @@ fn compare(
             };
             scope.spawn(pinned).join().unwrap_or_else(|_| Err("the load panicked".to_owned()))
         });
-        rate.map_err(|error| format!("{}: {error}", kind.name()))
+        let rate = rate.map_err(|error| format!("{}: {error}", kind.name()))?;
+        let after = machine::processor_micros(server.pid()).map_err(|error| error.to_string())?;
+        Ok::<_, String>(Round { rate, processor_micros: (after - before) / rate.requests as f64 })
     })?;
     let columns = [
         "",
         "requests/s, median",
         "p99, median",
+        "processor time per request",
         "lameduck's requests/s to this: median (quartiles; range)",
         "lameduck's p99 to this",
+        "lameduck's processor time to this",
     ];
     let mut table = Table::new(format!("{title}, {rounds} rounds"), &columns);
     let mut figures = Map::new();
-    let rates = |values: &[Rate]| values.iter().map(|rate| rate.per_second).collect::<Vec<_>>();
-    let p99s = |values: &[Rate]| values.iter().map(|rate| rate.p99_micros).collect::<Vec<_>>();
-    let (ours, our_p99s) = (rates(&values[0].1), p99s(&values[0].1));
-    for (kind, values) in &values {
-        let (rates, p99s) = (rates(values), p99s(values));
-        let ratios = Summary::of(&by_round(&ours, &rates));
-        let p99_ratios = Summary::of(&by_round(&our_p99s, &p99s));
+    let ours = &values[0].1;
+    for (kind, theirs) in &values {
+        let rates: Vec<f64> = theirs.iter().map(|round| round.rate.per_second).collect();
+        let p99s: Vec<f64> = theirs.iter().map(|round| round.rate.p99_micros).collect();
+        let times: Vec<f64> = theirs.iter().map(|round| round.processor_micros).collect();
+        let rate_ratios = by_round(ours, theirs, |round| round.rate.per_second);
+        let p99_ratios = by_round(ours, theirs, |round| round.rate.p99_micros);
+        let time_ratios = by_round(ours, theirs, |round| round.processor_micros);
         table.row(vec![
             kind.name().to_owned(),
             thousands(Summary::of(&rates).median()),
             format!("{:.2} ms", Summary::of(&p99s).median() / 1e3),
-            ratios.spread(3),
-            p99_ratios.spread(2),
+            format!("{:.1} µs", Summary::of(&times).median()),
+            rate_ratios.spread(3),
+            format!("{:.2}", p99_ratios.median()),
+            time_ratios.spread(3),
         ]);
         let figure = json!({
             "requests per second": rates,
             "p99 in microseconds": p99s,
-            "lameduck's requests per second to this": ratios.json(),
+            "processor time per request in microseconds": times,
+            "lameduck's requests per second to this": rate_ratios.json(),
             "lameduck's p99 to this": p99_ratios.json(),
+            "lameduck's processor time to this": time_ratios.json(),
         });
         figures.insert(kind.name().to_owned(), figure);
     }
@@ -111,7 +122,15 @@ fn compare(
     Ok(())
 }
 
+/// What one round found of one server.
+struct Round {
+    rate: Rate,
+    /// Of the server, per request.
+    processor_micros: f64,
+}
+
 /// Each round's value of one by the same round's of the other.
-fn by_round(one: &[f64], other: &[f64]) -> Vec<f64> {
-    one.iter().zip(other).map(|(one, other)| one / other).collect()
+fn by_round(ours: &[Round], theirs: &[Round], value: impl Fn(&Round) -> f64) -> Summary {
+    let ratios = ours.iter().zip(theirs).map(|(ours, theirs)| value(ours) / value(theirs));
+    Summary::of(&ratios.collect::<Vec<_>>())
 }
