@@ -16,7 +16,7 @@ use lameduck_testkit::{Signal, pause};
 use serde_json::{Map, Value, json};
 
 use crate::Failure;
-use crate::h2load;
+use crate::h2load::{self, Until};
 use crate::kind::Kind;
 use crate::load::{LAST_REQUEST, REQUEST, is_whole};
 use crate::progress::alternate;
@@ -29,6 +29,7 @@ const ROUNDS: usize = 3;
 const FEW: usize = 500;
 const MANY: usize = 1500;
 const BATCH: usize = 50;
+const STREAMS: usize = 16;
 
 const VARIABLES: [(&str, &str); 2] = [
     ("TOKIO_WORKER_THREADS", "1"),
@@ -43,7 +44,7 @@ enum Manner {
     ServerCloses,
     /// The same with a client that closes when it has its answer.
     ClientCloses,
-    /// One HTTP/2 connection, one stream after the other, by h2load.
+    /// One HTTP/2 connection with [`STREAMS`] at a time, by h2load.
     Http2,
 }
 
@@ -69,7 +70,7 @@ impl Manner {
             Manner::Kept => "kept connection",
             Manner::ServerCloses => "connection per request, `Connection: close`",
             Manner::ClientCloses => "connection per request, the client closes",
-            Manner::Http2 => "HTTP/2, one connection, one stream at a time",
+            Manner::Http2 => "HTTP/2, one connection, 16 streams at a time",
         }
     }
 
@@ -100,7 +101,7 @@ impl Manner {
                 }
             }
             Manner::Http2 => {
-                h2load::run(to, requests, 1, 1)?;
+                h2load::run(to, Until::Requests(requests), 1, STREAMS)?;
             }
         }
         Ok(())
