@@ -1,0 +1,112 @@
+//! From the signal to the exit with many idle connections, and from the last response to the exit.
+
+use std::time::Duration;
+
+use lameduck_testkit::{Client, Signal, pause};
+use serde_json::{Map, Value, json};
+
+use crate::Failure;
+use crate::kind::Kind;
+use crate::memory::{Past, idle};
+use crate::progress::alternate;
+use crate::results::Results;
+use crate::summary::Summary;
+use crate::table::{Table, thousands};
+use crate::tools::Tools;
+
+const ROUNDS: usize = 3;
+const COUNTS: [usize; 3] = [1_000, 5_000, 18_000];
+
+/// lameduck's default.
+const IDLE_GRACE_MS: f64 = 250.0;
+/// What the servers' handler `/sleep` takes is 300 ms; the signal comes in between.
+const INTO_THE_HANDLERS: Duration = Duration::from_millis(100);
+const HANDLERS: usize = 50;
+const EXIT_LIMIT: Duration = Duration::from_secs(30);
+
+/// Milliseconds from the signal to the exit.
+fn with_idle(kind: Kind, count: usize) -> Result<f64, Failure> {
+    let server = kind.start();
+    let connections = idle(server.addr(), count, Past::OneRequest)?;
+    // Their last responses are over for the server too.
+    pause(Duration::from_millis(300));
+    let at = server.signal(Signal::TERM);
+    let exit = server.wait_exit(EXIT_LIMIT);
+    drop(connections);
+    match exit.code {
+        Some(0) => Ok((exit.at - at).as_secs_f64() * 1e3),
+        _ => Err(format!("{} ended with {:?}:\n{}", kind.name(), exit.code, exit.stderr).into()),
+    }
+}
+
+/// Milliseconds from the last response's last byte, as its client saw it, to the exit.
+fn after_the_last_response(kind: Kind) -> Result<f64, Failure> {
+    let server = kind.start();
+    let mut clients = Vec::new();
+    for _ in 0..HANDLERS {
+        let mut client = Client::connect(server.addr()).map_err(|failure| failure.to_string())?;
+        client.get("/sleep").map_err(|failure| failure.to_string())?;
+        clients.push(client);
+    }
+    pause(INTO_THE_HANDLERS);
+    let mut last = server.signal(Signal::TERM);
+    for client in &mut clients {
+        let response = client.read_response().map_err(|failure| failure.to_string())?;
+        last = last.max(response.at);
+    }
+    let exit = server.wait_exit(EXIT_LIMIT);
+    Ok(exit.at.saturating_duration_since(last).as_secs_f64() * 1e3)
+}
+
+/// Both, for the servers that stop in order.
+pub(crate) fn measure(
+    tools: &Tools,
+    rounds: Option<usize>,
+    results: &mut Results,
+) -> Result<(), Failure> {
+    let kinds = tools.there(&[Kind::Lameduck, Kind::Axum, Kind::Go]);
+    let rounds = rounds.unwrap_or(ROUNDS);
+    let columns =
+        ["", "idle connections", "ms, median", "range", "beyond the idle grace", "that per 1,000"];
+    let mut table = Table::new("From SIGTERM to the exit", &columns);
+    let mut figures = Map::new();
+    for count in COUNTS {
+        let title = format!("{} idle connections", thousands(count as f64));
+        let values = alternate(&title, rounds, &kinds, |kind| with_idle(kind, count))?;
+        let mut of_count = Map::new();
+        for (kind, values) in &values {
+            let summary = Summary::of(values);
+            // The others close what is idle at once.
+            let grace = if *kind == Kind::Lameduck { IDLE_GRACE_MS } else { 0.0 };
+            let beyond = summary.median() - grace;
+            table.row(vec![
+                kind.name().to_owned(),
+                thousands(count as f64),
+                format!("{:.0}", summary.median()),
+                format!("{:.0} to {:.0}", summary.quantile(0.0), summary.quantile(1.0)),
+                format!("{beyond:.0}"),
+                format!("{:.1}", beyond * 1e3 / count as f64),
+            ]);
+            of_count.insert(kind.name().to_owned(), json!(values));
+        }
+        figures.insert(count.to_string(), Value::Object(of_count));
+    }
+    results.add("milliseconds from the signal to the exit", &table, Value::Object(figures));
+
+    let what = "From the last of 50 responses to the exit";
+    let rounds = rounds * 5;
+    let values = alternate(what, rounds, &kinds, after_the_last_response)?;
+    let mut table = Table::new(format!("{what}, {rounds} stops"), &["", "ms, median", "range"]);
+    let mut figures = Map::new();
+    for (kind, values) in &values {
+        let summary = Summary::of(values);
+        table.row(vec![
+            kind.name().to_owned(),
+            format!("{:.1}", summary.median()),
+            format!("{:.1} to {:.1}", summary.quantile(0.0), summary.quantile(1.0)),
+        ]);
+        figures.insert(kind.name().to_owned(), json!(values));
+    }
+    results.add("milliseconds from the last response to the exit", &table, Value::Object(figures));
+    Ok(())
+}

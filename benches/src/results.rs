@@ -1,0 +1,77 @@
+//! What all parts found: printed as it comes, kept for the JSON and the exit code.
+
+use std::process::ExitCode;
+
+use serde_json::{Map, Value, json};
+
+use crate::table::Table;
+
+/// The results so far.
+#[derive(Debug)]
+pub(crate) struct Results {
+    machine: Value,
+    parts: Map<String, Value>,
+    left_out: Vec<String>,
+    missed: Vec<String>,
+}
+
+impl Results {
+    pub(crate) fn new(machine: Value) -> Results {
+        Results { machine, parts: Map::new(), left_out: Vec::new(), missed: Vec::new() }
+    }
+
+    pub(crate) fn machine_line(&self) -> String {
+        let fields = self.machine.as_object().into_iter().flatten();
+        let fields = fields.map(|(name, value)| match value.as_str() {
+            Some(text) => format!("{name}: {text}"),
+            None => format!("{name}: {value}"),
+        });
+        fields.collect::<Vec<_>>().join("; ")
+    }
+
+    /// A table to be read, and the figures behind it.
+    pub(crate) fn add(&mut self, name: &str, table: &Table, figures: Value) {
+        println!("{table}");
+        self.parts.insert(name.to_owned(), figures);
+    }
+
+    /// Something could not be measured here.
+    pub(crate) fn left_out(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        eprintln!("not run: {what}");
+        self.left_out.push(what);
+    }
+
+    /// A target that is asserted was missed.
+    pub(crate) fn missed(&mut self, what: impl Into<String>) {
+        self.missed.push(what.into());
+    }
+
+    pub(crate) fn print_end(&self) {
+        for what in &self.missed {
+            println!("missed: {what}");
+        }
+        for what in &self.left_out {
+            println!("not run: {what}");
+        }
+        println!("{} targets missed, {} parts not run", self.missed.len(), self.left_out.len());
+    }
+
+    pub(crate) fn json(&self) -> String {
+        let all = json!({
+            "machine": self.machine,
+            "parts": self.parts,
+            "missed": self.missed,
+            "not run": self.left_out,
+        });
+        format!("{all:#}\n")
+    }
+
+    pub(crate) fn code(&self) -> ExitCode {
+        match (self.missed.is_empty(), self.left_out.is_empty()) {
+            (false, _) => ExitCode::FAILURE,
+            (true, false) => ExitCode::from(3),
+            (true, true) => ExitCode::SUCCESS,
+        }
+    }
+}
