@@ -36,6 +36,8 @@ pub use self::report::{
     Stuck, StuckKind,
 };
 pub use self::resource::{Close, Resource};
+#[cfg(feature = "tls")]
+pub use self::http::tls::{Tls, TlsError};
 #[cfg(feature = "http1")]
 pub use self::service::Http;
 pub use self::service::{Service, Setup};
