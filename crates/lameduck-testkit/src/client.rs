@@ -20,7 +20,7 @@ use crate::look::Look;
 use crate::parse::{self, ChunkReader, Chunked, Framing, find_bytes};
 use crate::relay;
 use crate::response::Response;
-use crate::session::{NoWait, Session, speaks_tls, trusting_anyone};
+use crate::session::{NoWait, Session, only_tls12, speaks_tls, trusting_anyone};
 
 /// How long a connect may take, and a response to its last byte, if nothing else is said.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -82,6 +82,17 @@ impl Client {
     /// As [`connect`](Self::connect).
     pub fn connect_tls(addr: SocketAddr) -> Result<Self, Failure> {
         Self::connect_silent(addr, &["http/1.1"])?.shake_hands()
+    }
+
+    /// The same with TLS 1.2 and no later version.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn connect_tls12(addr: SocketAddr) -> Result<Self, Failure> {
+        let mut client = Self::connect_plain(addr)?;
+        let session = Session::new(only_tls12(&["http/1.1"])).map_err(local)?;
+        client.tls = Some(Box::new(session));
+        client.shake_hands()
     }
 
     /// Connects for TLS, offering `protocols` by ALPN, but sends nothing yet: the handshake begins when something is
@@ -213,6 +224,16 @@ impl Client {
     pub fn seal(&mut self, bytes: &[u8]) -> Vec<u8> {
         let tls = self.tls.as_mut().expect("a connection over TLS");
         tls.write(bytes).and_then(|()| tls.take_outgoing()).expect("memory takes all")
+    }
+
+    /// What changing our keys sends (TLS 1.3), to be sent by [`send_raw`](Self::send_raw): a record in which nothing is
+    /// for HTTP.
+    ///
+    /// # Panics
+    /// On a connection without TLS 1.3, or before its handshake is done.
+    pub fn update_keys(&mut self) -> Vec<u8> {
+        let tls = self.tls.as_mut().expect("a connection over TLS");
+        tls.update_keys().and_then(|()| tls.take_outgoing()).expect("keys of TLS 1.3")
     }
 
     /// The server's certificate in DER; `None` without TLS, or before the handshake is done.

@@ -13,8 +13,10 @@ use tokio_rustls::rustls::crypto::{
     CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature,
 };
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme,
+    SupportedProtocolVersion,
 };
 
 static EVERYWHERE: AtomicBool = AtomicBool::new(false);
@@ -37,9 +39,21 @@ pub fn speaks_tls() -> bool {
 /// If rustls knows no version of TLS, which would be a bug of its own.
 #[must_use]
 pub fn trusting_anyone(protocols: &[&str]) -> Arc<ClientConfig> {
+    configured(protocols, &[&TLS13, &TLS12])
+}
+
+/// The same for TLS 1.2 alone.
+pub(crate) fn only_tls12(protocols: &[&str]) -> Arc<ClientConfig> {
+    configured(protocols, &[&TLS12])
+}
+
+fn configured(
+    protocols: &[&str],
+    versions: &[&'static SupportedProtocolVersion],
+) -> Arc<ClientConfig> {
     let provider = Arc::new(ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .expect("TLS 1.2 and 1.3 with ring")
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
@@ -139,6 +153,11 @@ impl Session {
             self.connection.write_tls(&mut bytes)?;
         }
         Ok(bytes)
+    }
+
+    /// Changes our keys, and queues what tells the server so.
+    pub(crate) fn update_keys(&mut self) -> io::Result<()> {
+        self.connection.refresh_traffic_keys().map_err(io::Error::other)
     }
 
     /// Queues close_notify.

@@ -74,12 +74,7 @@ fn encrypt(
 }
 
 #[cfg(not(feature = "tls"))]
-fn encrypt(
-    _: &mut Setup,
-    _: lameduck::Http,
-    _: &str,
-    _: &str,
-) -> Result<(), lameduck::Error> {
+fn encrypt(_: &mut Setup, _: lameduck::Http, _: &str, _: &str) -> Result<(), lameduck::Error> {
     Err(lameduck::Error::msg("TLS_CERT needs the feature tls: build with --features tls"))
 }
 

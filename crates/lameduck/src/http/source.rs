@@ -161,7 +161,12 @@ impl Source {
 
 impl Door {
     /// Serves a socket on a task of its own.
-    fn serve_socket<T: Owning + Send + 'static, S: Handle>(&self, stream: T, peer: Peer, service: S) {
+    fn serve_socket<T: Owning + Send + 'static, S: Handle>(
+        &self,
+        stream: T,
+        peer: Peer,
+        service: S,
+    ) {
         let remote = Arc::new(Remote::default());
         let stream = Guarded::new(stream, Arc::clone(&remote));
         self.serve(stream, peer, true, remote, service);

@@ -11,7 +11,8 @@ use tokio_rustls::rustls::sign::SingleCertAndKey;
 use super::{TlsError, pair};
 
 /// What a server offers by ALPN (RFC 7301), the best first.
-const PROTOCOLS: &[&[u8]] = if cfg!(feature = "http2") { &[H2, b"http/1.1"] } else { &[b"http/1.1"] };
+const PROTOCOLS: &[&[u8]] =
+    if cfg!(feature = "http2") { &[H2, b"http/1.1"] } else { &[b"http/1.1"] };
 /// HTTP/2 over TLS (RFC 9113, section 3.2).
 pub(super) const H2: &[u8] = b"h2";
 
@@ -125,5 +126,84 @@ impl fmt::Debug for Tls {
             .field("certificate", certificate)
             .field("key", key)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use lameduck_testkit::Certificate;
+
+    use super::*;
+
+    fn read(certificate: &Certificate) -> Result<Tls, TlsError> {
+        Tls::from_pem_files(certificate.certificate(), certificate.key())
+    }
+
+    #[test]
+    fn each_thing_that_can_be_wrong_has_an_error_of_its_own() {
+        let other = Certificate::new();
+        let own = Certificate::new();
+        let wrong = |file: PathBuf, text: &str| {
+            let before = fs::read(&file).unwrap();
+            fs::write(&file, text).unwrap();
+            let error = read(&own).unwrap_err();
+            fs::write(&file, before).unwrap();
+            error
+        };
+        let of_other = |file: PathBuf| fs::read_to_string(file).unwrap();
+        let (certificate, key) = (own.certificate(), own.key());
+
+        let mismatch = wrong(key.clone(), &of_other(other.key()));
+        assert!(matches!(mismatch, TlsError::Mismatch { .. }), "{mismatch}");
+        let swapped = wrong(certificate.clone(), &of_other(own.key()));
+        assert!(matches!(&swapped, TlsError::NoCertificate { file } if *file == certificate));
+        let swapped = wrong(key.clone(), &of_other(own.certificate()));
+        assert!(matches!(&swapped, TlsError::NoKey { file } if *file == key));
+        let cut_off = wrong(key.clone(), &of_other(own.key())[..60]);
+        assert!(matches!(&cut_off, TlsError::Syntax { file } if *file == key), "{cut_off}");
+        let no_x509 = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
+        let no_x509 = wrong(certificate.clone(), no_x509);
+        assert!(matches!(no_x509, TlsError::BadCertificate { .. }), "{no_x509}");
+        let no_key = "-----BEGIN PRIVATE KEY-----\naGVsbG8=\n-----END PRIVATE KEY-----\n";
+        let no_key = wrong(key.clone(), no_key);
+        assert!(matches!(no_key, TlsError::BadKey { .. }), "{no_key}");
+        fs::remove_file(&key).unwrap();
+        let missing = read(&own).unwrap_err();
+        assert!(matches!(&missing, TlsError::Read { file, .. } if *file == key), "{missing}");
+    }
+
+    #[test]
+    fn what_was_reloaded_is_what_every_clone_uses_and_a_failure_changes_nothing() {
+        let mut files = Certificate::new();
+        let tls = read(&files).unwrap();
+        let clone = tls.clone();
+        let first = clone.config();
+        files.renew();
+        tls.reload().unwrap();
+        let second = clone.config();
+        assert!(!Arc::ptr_eq(&first, &second));
+        fs::write(files.key(), "").unwrap();
+        assert!(matches!(tls.reload(), Err(TlsError::NoKey { .. })));
+        assert!(Arc::ptr_eq(&second, &clone.config()));
+    }
+
+    #[test]
+    fn neither_debug_nor_an_error_quotes_the_key() {
+        let files = Certificate::new();
+        let tls = read(&files).unwrap();
+        let secret = fs::read_to_string(files.key()).unwrap();
+        let line = secret.lines().nth(1).unwrap();
+        assert!(format!("{tls:?}").contains("key.pem"));
+        // A key without its last line, and one with a stray byte: what a parser would be tempted to show.
+        let shorter = secret.replace("-----END", "");
+        let stray = secret.replace(line, &format!("{line}!"));
+        for text in [shorter, stray, format!("-----BEGIN {line}")] {
+            fs::write(files.key(), text).unwrap();
+            let error = read(&files).unwrap_err();
+            let said = format!("{tls:?} {error} {error:?}");
+            assert!(!said.contains(&line[..16]), "{said}");
+        }
     }
 }

@@ -30,14 +30,12 @@ pub(super) fn read(
     match pair.keys_match() {
         // A kind of key that does not tell its public half: the handshake will show.
         Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(pair),
-        Err(Error::InconsistentKeys(_)) => Err(TlsError::Mismatch {
-            certificate: certificate.to_owned(),
-            key: key.to_owned(),
-        }),
-        Err(error) => Err(TlsError::BadCertificate {
-            file: certificate.to_owned(),
-            why: error.to_string(),
-        }),
+        Err(Error::InconsistentKeys(_)) => {
+            Err(TlsError::Mismatch { certificate: certificate.to_owned(), key: key.to_owned() })
+        }
+        Err(error) => {
+            Err(TlsError::BadCertificate { file: certificate.to_owned(), why: error.to_string() })
+        }
     }
 }
 
@@ -62,4 +60,3 @@ fn secret(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
 fn text(file: &Path) -> Result<Vec<u8>, TlsError> {
     std::fs::read(file).map_err(|source| TlsError::Read { file: file.to_owned(), source })
 }
-
