@@ -29,12 +29,13 @@ impl Certificate {
         Self::make(dir.path().to_owned(), Some(dir))
     }
 
-    /// A new one in a directory that stays.
+    /// A new one in a directory that stays, and is made if it is not there.
     ///
     /// # Panics
     /// If its files can't be written.
     #[must_use]
     pub fn kept_in(dir: impl AsRef<Path>) -> Self {
+        fs::create_dir_all(&dir).expect("a directory for a certificate");
         Self::make(dir.as_ref().to_owned(), None)
     }
 

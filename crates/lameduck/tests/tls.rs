@@ -9,6 +9,10 @@
 //! - All else of `bounded.rs`, and `signals.rs`, `exit_codes.rs`, `start.rs`, `order.rs`, `serve.rs`,
 //!   `report_contents.rs`, `go_shutdown.rs`: about processes, parts and reports, whose connections end as those here.
 #![allow(missing_docs, reason = "a test program")]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "each of the programs that this one includes has its own `target`"
+)]
 
 // By their paths, or their own `mod target` would be looked for elsewhere.
 #[path = "connections_deadline.rs"]

@@ -169,7 +169,7 @@ fn http_2_is_spoken_where_it_was_negotiated_and_nowhere_else() {
     }
     let mut stranger = Client::connect_silent(addr, &["spdy/3"]).unwrap();
     stranger.get("/").unwrap();
-    assert_eq!(stranger.read_response(), Err(Failure::Reset));
+    assert_eq!(stranger.read_response().unwrap_err(), Failure::Reset);
 }
 
 #[test]

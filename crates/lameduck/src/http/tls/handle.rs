@@ -164,7 +164,7 @@ mod tests {
         let cut_off = wrong(key.clone(), &of_other(own.key())[..60]);
         assert!(matches!(&cut_off, TlsError::Syntax { file } if *file == key), "{cut_off}");
         let no_x509 = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
-        let no_x509 = wrong(certificate.clone(), no_x509);
+        let no_x509 = wrong(certificate, no_x509);
         assert!(matches!(no_x509, TlsError::BadCertificate { .. }), "{no_x509}");
         let no_key = "-----BEGIN PRIVATE KEY-----\naGVsbG8=\n-----END PRIVATE KEY-----\n";
         let no_key = wrong(key.clone(), no_key);

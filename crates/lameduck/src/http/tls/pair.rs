@@ -50,10 +50,13 @@ fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 }
 
 fn secret(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_slice(&text(file)?).map_err(|error| match error {
-        pem::Error::NoItemsFound => TlsError::NoKey { file: file.to_owned() },
-        // They quote the file, so they are not passed on.
-        _ => TlsError::Syntax { file: file.to_owned() },
+    // The parser's errors quote the file, so they are not passed on.
+    PrivateKeyDer::from_pem_slice(&text(file)?).map_err(|error| {
+        if matches!(error, pem::Error::NoItemsFound) {
+            TlsError::NoKey { file: file.to_owned() }
+        } else {
+            TlsError::Syntax { file: file.to_owned() }
+        }
     })
 }
 
