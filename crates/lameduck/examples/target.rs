@@ -11,7 +11,8 @@
 //!
 //! Its budget is short and all of it can be overridden: lame duck 0, drain 5 s, finish 0.5 s, close 0.5 s.
 //! `HOST` chooses another address than 127.0.0.1, or `unix:PATH`, for the tests. With `TLS_CERT` and `TLS_KEY`, two PEM
-//! files, it speaks TLS (feature `tls`), and SIGHUP has it read them again.
+//! files, it speaks TLS (feature `tls`), and SIGHUP has it read them again;
+//! `TLS_HANDSHAKE_MS` chooses how long a handshake may take.
 
 use std::convert::Infallible;
 use std::process::ExitCode;
