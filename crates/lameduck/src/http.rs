@@ -14,6 +14,8 @@ mod service;
 mod source;
 #[cfg(feature = "http2")]
 mod streams;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 mod tower;
 mod tracked;
 

@@ -21,7 +21,7 @@ pub(crate) use self::current::Entered;
 pub(crate) use self::current::Within;
 pub(crate) use self::events::{Events, Inbox, Message};
 pub(crate) use self::scope::{Scope, ServiceScope};
-pub(crate) use self::shared::Shared;
+pub(crate) use self::shared::{Reload, Shared};
 pub use self::shield::{ShieldError, Shielded};
 pub(crate) use self::shields::Shields;
 pub use self::stop::StopHandle;

@@ -43,6 +43,9 @@ pub(crate) const GONE: u32 = 1 << 16;
 /// HTTP/1: what serves the request panicked outside of its future, before a response.
 pub(crate) const PANICKED: u32 = 1 << 17;
 
+/// A TLS handshake is under way; with `HEAD` if the peer has sent something of it.
+pub(crate) const HANDSHAKE: u32 = 1 << 17;
+
 /// The state of one connection.
 ///
 /// Invariants:
