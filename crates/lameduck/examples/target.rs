@@ -28,6 +28,10 @@ const ECHO_LIMIT: usize = 64 << 20;
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    service().run(set_up)
+}
+
+pub(crate) fn service() -> Service {
     let budget = Budget {
         lame_duck: Duration::ZERO,
         drain: Duration::from_secs(5),
@@ -35,10 +39,12 @@ fn main() -> ExitCode {
         close: Duration::from_millis(500),
         ..Budget::default()
     };
-    Service::new("target").budget(budget).run(async |target: &mut Setup| {
-        target.http("public", address()?, router());
-        Ok(())
-    })
+    Service::new("target").budget(budget)
+}
+
+pub(crate) async fn set_up(target: &mut Setup) -> Result<(), lameduck::Error> {
+    target.http("public", address()?, router());
+    Ok(())
 }
 
 fn address() -> Result<String, lameduck::Error> {

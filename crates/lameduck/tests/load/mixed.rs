@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use lameduck_testkit::{KeepAlive, Link};
+use lameduck_testkit::Link;
 use libtest_mimic::Trial;
 
-use crate::fresh;
-use crate::http2::Http2;
-use crate::load::Load;
+use crate::mix::Mix;
 use crate::need::{Need, Needs};
 use crate::stops::{Stops, runs};
 use crate::target::{User, target};
+
+/// Enough to keep two cores busy.
+const MIX: Mix = Mix { kept: 20, fresh: 20, streams: 10, uploads: 10, http2: 5 };
 
 pub(crate) fn trials(needs: &Needs) -> Vec<Trial> {
     let near = "a_mixed_load_loses_nothing_on_loopback";
@@ -32,7 +33,7 @@ fn case(name: &str, round_trip: Duration) -> Result<(), String> {
         }
         let server = command.start();
         server.ready();
-        let start = || loads(server.addr(), round_trip);
+        let start = || MIX.start(server.addr(), round_trip);
         let loads = match &link {
             Some(link) => link.client.run(start),
             None => start(),
@@ -40,26 +41,4 @@ fn case(name: &str, round_trip: Duration) -> Result<(), String> {
         stops.stop(&server, loads, 300, Duration::from_millis(100));
     }
     stops.figures().lossless()
-}
-
-fn loads(addr: std::net::SocketAddr, round_trip: Duration) -> Vec<Box<dyn Load>> {
-    let spread = round_trip.mul_f64(2.5).max(Duration::from_millis(50));
-    let lines: String = (0..20).map(|line| format!("chunk {line:04}\n")).collect();
-    let body: Vec<u8> = (0..200_000_u32).map(|at| (at % 251) as u8).collect();
-    let kept = KeepAlive::new(addr).spread(spread);
-    vec![
-        Box::new(kept.clone().clients(20).expect("OK").start()),
-        Box::new(fresh::start(addr, 20, round_trip)),
-        // 100 ms each.
-        Box::new(kept.clone().clients(10).path("/stream?chunks=20&ms=5").expect(lines).start()),
-        // 50 ms each.
-        Box::new(
-            kept.clients(10)
-                .path("/echo")
-                .upload(body.clone(), 10, Duration::from_millis(5))
-                .expect(body)
-                .start(),
-        ),
-        Box::new(Http2::start(addr, 5, 4)),
-    ]
 }

@@ -11,7 +11,7 @@ use lameduck_testkit::{
 /// client's ACK and its request, sent at once, arrived 380 ms apart), and what crosses the server's end of stream after
 /// the grace is lost by the guarantee's own words: that would measure the machine. No stop takes longer by it, since
 /// every client of a load speaks.
-const IDLE_GRACE: &str = "1s";
+pub(crate) const IDLE_GRACE: &str = "1s";
 
 /// The program where every user can read it.
 static COPY: Mutex<Option<Readable>> = Mutex::new(None);

@@ -1,0 +1,34 @@
+//! One process that serves all the time, and is stopped at the end: what lives long must not grow.
+
+use std::time::Duration;
+
+use lameduck_testkit::{Bounds, Sample, pause};
+
+use crate::LIFETIME;
+use crate::clients::{answered, clients};
+use crate::lane::Lane;
+use crate::part::{Part, Standing};
+use crate::stops::Stops;
+use crate::target::{User, on_loopback};
+
+const NAME: &str = "one process";
+
+/// It is looked at in the middle of its load, so its descriptors are those of the moment.
+const BOUNDS: Bounds = Bounds { descriptors: 8, threads: 3, resident: 6 << 20 };
+
+pub(crate) fn run(lane: &Lane) -> Part {
+    let mut stops = Stops::of(NAME);
+    let mut samples = Vec::new();
+    let server = on_loopback(User::Ordinary).lifetime(LIFETIME).start();
+    server.ready();
+    let loads = clients(server.addr());
+    while !lane.is_over() && server.runs() {
+        pause(Duration::from_secs(1));
+        let holds = Sample::of(&server.proc());
+        samples.extend(holds);
+        lane.say(Standing { stops: 0, answered: answered(&loads), failed: 0, holds });
+    }
+    let faults = stops.end(&server, loads).err().into_iter().collect();
+    let figures = stops.counted();
+    Part::new(NAME, &figures.took, figures.all, faults).holding(&samples, &BOUNDS)
+}
