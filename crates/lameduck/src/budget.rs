@@ -69,7 +69,7 @@ impl Budget {
     #[must_use]
     pub fn needed_seconds(&self, pre_stop: Duration) -> u64 {
         let needed = self.total().saturating_add(EXIT).saturating_add(pre_stop);
-        needed.as_secs() + u64::from(needed.subsec_nanos() > 0)
+        needed.as_secs().saturating_add(u64::from(needed.subsec_nanos() > 0))
     }
 
     /// This budget with the parts that the environment overrides.

@@ -382,3 +382,6 @@ impl<I: Io, S: Handle> Connection<I, S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
