@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Action, Event, Hangup, Outcome, Phase, StopSignal};
-use crate::budget::{Budget, Deadlines};
+use crate::budget::{Budget, Deadlines, LONGEST};
 
 /// Signals this close to the first are the same event: a terminal and a supervisor often both deliver one.
 pub(crate) const SAME_SIGNAL: Duration = Duration::from_millis(250);
@@ -58,7 +58,8 @@ impl Machine {
         Machine {
             rules,
             phase: Phase::Starting,
-            start_by: now + rules.start,
+            // `Duration::MAX` stands for no limit.
+            start_by: now + rules.start.min(LONGEST),
             deadlines: None,
             first_signal: None,
             goodbye: false,

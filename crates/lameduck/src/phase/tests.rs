@@ -247,6 +247,14 @@ fn the_exit_codes_are_the_documented_ones() {
     assert_eq!(codes, [0, 1, 75, 130]);
 }
 
+#[test]
+fn a_start_may_take_for_ever() {
+    let rules = Rules { start: Duration::MAX, ..rules() };
+    let now = Instant::now();
+    let machine = Machine::new(rules, now);
+    assert!(machine.wake_at().is_some_and(|at| at > now + Duration::from_secs(300 * 24 * 3600)));
+}
+
 proptest! {
     /// Whatever happens in whatever order: the phase never moves back, every phase but `Ready` has a
     /// deadline, and once the stop began it ends within the budget.
