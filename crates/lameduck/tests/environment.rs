@@ -44,7 +44,7 @@ impl Drop for Folder {
     }
 }
 
-/// Times, addresses, file names, and bytes that are none of these. No slash, so that no value leads out of the folder.
+/// Times, addresses, file names, and bytes that are none of these. None leads out of the folder.
 fn values() -> impl Strategy<Value = OsString> {
     let known =
         ["5s", "250ms", "0", "1h", "9223372036854775807s", "127.0.0.1:0", "unix:s", "2", ""];
@@ -52,6 +52,7 @@ fn values() -> impl Strategy<Value = OsString> {
         2 => prop::sample::select(known.to_vec()).prop_map(OsString::from),
         1 => "[^/\\x00]{0,12}".prop_map(OsString::from),
         1 => "[\\n\\r\\t{}\" a-z]{0,8}".prop_map(OsString::from),
+        1 => "(unix:)?[\n\" a]{1,4}/[\n\" a]{0,4}".prop_map(OsString::from),
         1 => prop::collection::vec(1_u8.., 0..12).prop_map(|mut bytes| {
             bytes.retain(|byte| *byte != b'/');
             OsString::from_vec(bytes)
