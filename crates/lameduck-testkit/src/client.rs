@@ -1,7 +1,10 @@
-//! One HTTP/1.1 connection, byte by byte, with a limit on everything.
+//! One HTTP/1.1 connection, byte by byte, with a limit on everything; plain or over TLS.
 //!
 //! A send that fails isn't yet a verdict: the server may have answered early and closed. So it is only noted, and
 //! reading the response decides.
+//!
+//! Over TLS an end of the stream is one that close_notify announced. Any other is a truncation, and counts as a reset,
+//! as TLS libraries have it.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
@@ -17,15 +20,20 @@ use crate::look::Look;
 use crate::parse::{self, ChunkReader, Chunked, Framing, find_bytes};
 use crate::relay;
 use crate::response::Response;
+use crate::session::{NoWait, Session, only_tls12, speaks_tls, trusting_anyone};
 
 /// How long a connect may take, and a response to its last byte, if nothing else is said.
 const CONNECT: Duration = Duration::from_secs(5);
 const READ: Duration = Duration::from_secs(15);
+/// How long connecting waits for the handshake. One that is not done by then goes on while the client sends and reads:
+/// the server may have good reason not to have accepted yet.
+const HANDSHAKE: Duration = Duration::from_secs(1);
 
 /// A connection to a server. Dropping it closes it.
 #[derive(Debug)]
 pub struct Client {
     socket: Socket,
+    tls: Option<Box<Session>>,
     /// Read from the socket and not yet taken by a response.
     buffer: Vec<u8>,
     limit: Duration,
@@ -34,6 +42,8 @@ pub struct Client {
     send_failed: bool,
     /// A reset is reported by the kernel only once.
     was_reset: bool,
+    /// The stream ended, but TLS did not.
+    truncated: bool,
 }
 
 /// What one read brought.
@@ -45,11 +55,90 @@ enum Input {
 }
 
 impl Client {
-    /// Connects within 5 s.
+    /// Connects within 5 s: over TLS after [`speak_tls`](crate::speak_tls), else plainly.
     ///
     /// # Errors
-    /// [`Failure::Refused`], or [`Failure::Local`] if it is the client's own fault.
+    /// [`Failure::Refused`], or [`Failure::Local`] if it is the client's own fault. Over TLS also [`Failure::Reset`] if
+    /// the connection ended during the handshake.
     pub fn connect(addr: SocketAddr) -> Result<Self, Failure> {
+        if speaks_tls() { Self::connect_tls(addr) } else { Self::connect_plain(addr) }
+    }
+
+    /// The same for a client of HTTP/2, which says so by ALPN.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn connect_http2(addr: SocketAddr) -> Result<Self, Failure> {
+        if speaks_tls() {
+            Self::connect_silent(addr, &["h2"])?.shake_hands()
+        } else {
+            Self::connect_plain(addr)
+        }
+    }
+
+    /// Connects over TLS, for HTTP/1.1.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn connect_tls(addr: SocketAddr) -> Result<Self, Failure> {
+        Self::connect_silent(addr, &["http/1.1"])?.shake_hands()
+    }
+
+    /// The same with TLS 1.2 and no later version.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn connect_tls12(addr: SocketAddr) -> Result<Self, Failure> {
+        let mut client = Self::connect_plain(addr)?;
+        let session = Session::new(only_tls12(&["http/1.1"])).map_err(local)?;
+        client.tls = Some(Box::new(session));
+        client.shake_hands()
+    }
+
+    /// Connects for TLS, offering `protocols` by ALPN, but sends nothing yet: the handshake begins when something is
+    /// sent or read.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn connect_silent(addr: SocketAddr, protocols: &[&str]) -> Result<Self, Failure> {
+        let mut client = Self::connect_plain(addr)?;
+        let session = Session::new(trusting_anyone(protocols)).map_err(local)?;
+        client.tls = Some(Box::new(session));
+        Ok(client)
+    }
+
+    /// Goes through the handshake, for a second at most.
+    fn shake_hands(mut self) -> Result<Self, Failure> {
+        let end = Instant::now() + HANDSHAKE;
+        while let Some(tls) = self.tls.as_mut().filter(|tls| tls.is_handshaking()) {
+            while tls.has_outgoing() {
+                // A write to a new socket does not wait; one that fails shows when reading.
+                if tls.flush(&mut self.socket).is_err() {
+                    break;
+                }
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            self.socket
+                .set_read_timeout(Some(left.max(Duration::from_millis(1))))
+                .map_err(local)?;
+            match tls.take_in(&mut self.socket) {
+                Ok(0) => return Err(Failure::Reset),
+                Ok(_) => {}
+                Err(error) if retry(&error) => {}
+                Err(_) => return Err(Failure::Reset),
+            }
+        }
+        Ok(self)
+    }
+
+    /// Connects without TLS, whatever [`speak_tls`](crate::speak_tls) says.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn connect_plain(addr: SocketAddr) -> Result<Self, Failure> {
         let client = Self::open(Domain::for_address(addr), &addr.into())?;
         // Without it Nagle's algorithm would hold back the second of two small sends for a round trip.
         client.socket.set_tcp_nodelay(true).map_err(local)?;
@@ -78,11 +167,13 @@ impl Client {
         })?;
         Ok(Self {
             socket,
+            tls: None,
             buffer: Vec::new(),
             limit: READ,
             sent: 0,
             send_failed: false,
             was_reset: false,
+            truncated: false,
         })
     }
 
@@ -111,6 +202,98 @@ impl Client {
     /// [`Failure::Hung`] if the server doesn't take them within the limit.
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let end = Instant::now() + self.limit;
+        if self.tls.is_some() {
+            return self.send_encrypted(bytes, end);
+        }
+        self.send_plain(bytes, end)
+    }
+
+    /// Sends bytes below TLS.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.send_plain(bytes, Instant::now() + self.limit)
+    }
+
+    /// What TLS makes of these bytes, to be sent by [`send_raw`](Self::send_raw); with no bytes what it has to say
+    /// itself, such as the beginning of the handshake.
+    ///
+    /// # Panics
+    /// On a connection without TLS.
+    pub fn seal(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let tls = self.tls.as_mut().expect("a connection over TLS");
+        tls.write(bytes).and_then(|()| tls.take_outgoing()).expect("memory takes all")
+    }
+
+    /// What changing our keys sends (TLS 1.3), to be sent by [`send_raw`](Self::send_raw): a record in which nothing is
+    /// for HTTP.
+    ///
+    /// # Panics
+    /// On a connection without TLS 1.3, or before its handshake is done.
+    pub fn update_keys(&mut self) -> Vec<u8> {
+        let tls = self.tls.as_mut().expect("a connection over TLS");
+        tls.update_keys().and_then(|()| tls.take_outgoing()).expect("keys of TLS 1.3")
+    }
+
+    /// The server's certificate in DER; `None` without TLS, or before the handshake is done.
+    #[must_use]
+    pub fn certificate(&self) -> Option<Vec<u8>> {
+        self.tls.as_ref()?.certificate()
+    }
+
+    /// What ALPN came to.
+    #[must_use]
+    pub fn protocol(&self) -> Option<Vec<u8>> {
+        self.tls.as_ref()?.protocol()
+    }
+
+    /// Whether the stream ended without close_notify.
+    #[must_use]
+    pub fn truncated(&self) -> bool {
+        self.truncated
+    }
+
+    fn send_encrypted(&mut self, bytes: &[u8], end: Instant) -> Result<(), Failure> {
+        // A piece for each record, so that what cannot be sent does not pile up here.
+        for piece in bytes.chunks(16 * 1024) {
+            if self.send_failed {
+                break;
+            }
+            let Some(tls) = &mut self.tls else { break };
+            tls.write(piece).map_err(local)?;
+            self.flush_encrypted(end)?;
+        }
+        Ok(())
+    }
+
+    fn flush_encrypted(&mut self, end: Instant) -> Result<(), Failure> {
+        let Some(tls) = &mut self.tls else { return Ok(()) };
+        if tls.is_handshaking() {
+            // What it has to read comes when it comes; reading the response decides.
+            let _ = tls.take_in(&mut NoWait(&self.socket));
+        }
+        while tls.has_outgoing() && !self.send_failed {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Failure::Hung { received: Vec::new() });
+            }
+            self.socket
+                .set_write_timeout(Some(left.max(Duration::from_millis(1))))
+                .map_err(local)?;
+            match tls.flush(&mut self.socket) {
+                Ok(n) => self.sent += n,
+                Err(error) if retry(&error) => {}
+                Err(error) => {
+                    self.send_failed = true;
+                    self.was_reset |= error.kind() == ErrorKind::ConnectionReset;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn send_plain(&mut self, bytes: &[u8], end: Instant) -> Result<(), Failure> {
         let mut rest = bytes;
         while !rest.is_empty() && !self.send_failed {
             let left = end.saturating_duration_since(Instant::now());
@@ -204,11 +387,33 @@ impl Client {
         if self.was_reset {
             return Look::Reset;
         }
+        if self.tls.is_some() {
+            return self.look_encrypted();
+        }
         match recv(&self.socket, &mut [0_u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
             Ok((_, 0)) => Look::Eof,
             Ok(_) => Look::Bytes,
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Look::Open,
             Err(_) => {
+                self.was_reset = true;
+                Look::Reset
+            }
+        }
+    }
+
+    /// The same over TLS, where the socket may hold what is not for the client.
+    fn look_encrypted(&mut self) -> Look {
+        let Some(tls) = &mut self.tls else { return Look::Open };
+        let mut block = [0; 16 * 1024];
+        match tls.read(&mut NoWait(&self.socket), &mut block) {
+            Ok(0) => Look::Eof,
+            Ok(n) => {
+                self.buffer.extend_from_slice(&block[..n]);
+                Look::Bytes
+            }
+            Err(error) if retry(&error) => Look::Open,
+            Err(error) => {
+                self.truncated |= error.kind() == ErrorKind::UnexpectedEof;
                 self.was_reset = true;
                 Look::Reset
             }
@@ -235,11 +440,16 @@ impl Client {
 
     /// Ends our stream; the server's may go on.
     pub fn half_close(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.say_goodbye();
+            let _ = self.flush_encrypted(Instant::now() + self.limit);
+        }
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
     /// Ends the connection with a reset.
-    pub fn reset(self) {
+    pub fn reset(mut self) {
+        self.tls = None;
         let _ = self.socket.set_linger(Some(Duration::ZERO));
     }
 
@@ -331,7 +541,11 @@ impl Client {
             self.socket
                 .set_read_timeout(Some(left.max(Duration::from_millis(1))))
                 .map_err(local)?;
-            match self.socket.read(&mut block) {
+            let read = match &mut self.tls {
+                None => self.socket.read(&mut block),
+                Some(tls) => tls.read(&mut self.socket, &mut block),
+            };
+            match read {
                 Ok(0) if self.was_reset => return Ok(Input::Reset),
                 Ok(0) => return Ok(Input::Eof),
                 Ok(n) => {
@@ -339,11 +553,22 @@ impl Client {
                     return Ok(Input::Some);
                 }
                 Err(error) if retry(&error) => {}
-                Err(_) => {
+                Err(error) => {
+                    self.truncated |= error.kind() == ErrorKind::UnexpectedEof;
                     self.was_reset = true;
                     return Ok(Input::Reset);
                 }
             }
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            // As clients do; one that cannot say it at once does without.
+            tls.say_goodbye();
+            let _ = tls.flush(&mut NoWait(&self.socket));
         }
     }
 }

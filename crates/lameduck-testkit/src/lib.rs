@@ -2,6 +2,7 @@
 //!
 //! - [`Server`] runs the program under test, collects what it prints, signals it and takes the time of its exit.
 //! - [`Client`] is one HTTP/1.1 connection; it tells exactly how a request ended, in the words of [`Outcome`].
+//!   It speaks TLS as well, with the same interface.
 //! - [`KeepAlive`] and [`Fresh`] are loads made of such clients, [`Idle`] ones hold connections, [`Rude`] ones break
 //!   off; a [`Running`] load ends as a [`Tally`].
 //! - [`Sample`] is what a process holds at a moment; [`Growth`] tells from many of them whether it grows.
@@ -11,6 +12,7 @@
 //! Everything is blocking and made of threads, so that nothing here shares a runtime's faults with what it tests.
 //! Helpers that a test can't go on without panic with what the child printed; verdicts on requests are values.
 
+mod certificate;
 mod client;
 mod command;
 mod ending;
@@ -36,8 +38,10 @@ mod report;
 mod response;
 mod sample;
 mod server;
+mod session;
 mod side;
 
+pub use certificate::Certificate;
 pub use client::Client;
 pub use command::ServerCommand;
 pub use ending::Ending;
@@ -60,6 +64,7 @@ pub use response::Response;
 pub use rustix::process::Signal;
 pub use sample::Sample;
 pub use server::Server;
+pub use session::{speak_tls, speaks_tls, trusting_anyone};
 pub use side::Side;
 
 /// The uid and gid of `nobody`, for running a server as an ordinary user.

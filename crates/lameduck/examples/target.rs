@@ -10,7 +10,8 @@
 //! to 64 MB; `/ws` is a WebSocket echo that says Close 1001 at the drain.
 //!
 //! Its budget is short and all of it can be overridden: lame duck 0, drain 5 s, finish 0.5 s, close 0.5 s.
-//! `HOST` chooses another address than 127.0.0.1, or `unix:PATH`, for the tests.
+//! `HOST` chooses another address than 127.0.0.1, or `unix:PATH`, for the tests. With `TLS_CERT` and `TLS_KEY`, two PEM
+//! files, it speaks TLS (feature `tls`), and SIGHUP has it read them again.
 
 use std::convert::Infallible;
 use std::process::ExitCode;
@@ -43,8 +44,44 @@ pub(crate) fn service() -> Service {
 }
 
 pub(crate) async fn set_up(target: &mut Setup) -> Result<(), lameduck::Error> {
-    target.http("public", address()?, router());
+    let http = target.http("public", address()?, router());
+    if let Some((certificate, key)) = certificate()? {
+        encrypt(target, http, &certificate, &key)?;
+    }
     Ok(())
+}
+
+/// The files of the certificate and its key, if it is to speak TLS.
+fn certificate() -> Result<Option<(String, String)>, lameduck::Error> {
+    match (std::env::var("TLS_CERT").ok(), std::env::var("TLS_KEY").ok()) {
+        (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+        (None, None) => Ok(None),
+        (Some(_), None) | (None, Some(_)) => {
+            Err(lameduck::Error::msg("TLS_CERT and TLS_KEY belong together; set both"))
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+fn encrypt(
+    target: &mut Setup,
+    http: lameduck::Http,
+    certificate: &str,
+    key: &str,
+) -> Result<(), lameduck::Error> {
+    let tls = lameduck::Tls::from_pem_files(certificate, key)?;
+    let mut http = http.tls(&tls);
+    if let Ok(ms) = std::env::var("TLS_HANDSHAKE_MS") {
+        http = http.handshake_timeout(Duration::from_millis(ms.parse()?));
+    }
+    drop(http);
+    target.on_hangup(move || drop(tls.reload()));
+    Ok(())
+}
+
+#[cfg(not(feature = "tls"))]
+fn encrypt(_: &mut Setup, _: lameduck::Http, _: &str, _: &str) -> Result<(), lameduck::Error> {
+    Err(lameduck::Error::msg("TLS_CERT needs the feature tls: build with --features tls"))
 }
 
 fn address() -> Result<String, lameduck::Error> {

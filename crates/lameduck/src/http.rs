@@ -16,6 +16,8 @@ mod source;
 mod streams;
 #[cfg(test)]
 mod testing;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 mod tracked;
 
 use std::os::fd::BorrowedFd;

@@ -27,6 +27,8 @@ mod metrics;
 
 pub use self::budget::{Budget, BudgetError};
 pub use self::error::Error;
+#[cfg(feature = "tls")]
+pub use self::http::tls::{Tls, TlsError};
 pub use self::lifecycle::{Lifecycle, ShieldError, Shielded, StopHandle};
 pub use self::order::OrderError;
 pub use self::part::Declared;

@@ -17,7 +17,7 @@ use std::time::Instant;
 
 pub(crate) use self::events::{Events, Inbox, Message};
 pub(crate) use self::scope::{CURRENT, Scope, ServiceScope};
-pub(crate) use self::shared::Shared;
+pub(crate) use self::shared::{Reload, Shared};
 pub use self::shield::{ShieldError, Shielded};
 pub(crate) use self::shields::Shields;
 pub use self::stop::StopHandle;

@@ -384,7 +384,7 @@ fn http_1_and_http_2_on_one_port_are_each_told_in_their_own_way() {
 fn hangs_over_h2(server: &Server, request: http::Request<()>) -> http::Response<Vec<u8>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let socket = tokio::net::TcpStream::connect(server.addr()).await.unwrap();
+        let socket = target::stream_for_h2(server.addr()).await;
         let (mut client, connection) = h2::client::handshake(socket).await.unwrap();
         let _connection = tokio::runtime::Handle::current().spawn(connection);
         let (response, _) = client.send_request(request, true).unwrap();

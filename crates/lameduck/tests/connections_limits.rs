@@ -18,6 +18,7 @@ use lameduck_testkit::{Client, Ending, Failure, pause};
 use target::{ROOM, SECOND, answered, ms, start};
 
 fn serve(limit: impl FnOnce(Http) -> Http + Send + 'static) -> Inside {
+    target::over_tls();
     let router = Router::new()
         .route("/", get(async || "OK"))
         .route("/hang", get(std::future::pending::<()>).post(std::future::pending::<()>))

@@ -145,7 +145,7 @@ fn a_websocket_over_http2_is_told_close_1001_and_waited_for() {
     let server = start(command());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let socket = tokio::net::TcpStream::connect(server.addr()).await.unwrap();
+        let socket = target::stream_for_h2(server.addr()).await;
         let (mut client, connection) = h2::client::handshake(socket).await.unwrap();
         let _connection = tokio::runtime::Handle::current().spawn(connection);
         // The server's SETTINGS allow it.

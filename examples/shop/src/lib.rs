@@ -16,6 +16,7 @@
 pub mod arguments;
 pub mod catalogue;
 pub mod demo;
+pub mod encryption;
 pub mod logging;
 pub mod money;
 pub mod receipts;

@@ -43,7 +43,10 @@ fn an_unknown_argument_ends_with_2() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(
         str::from_utf8(&output.stderr),
-        Ok("shop: unknown argument \"serve\"; usage: shop [demo | --help]\n")
+        Ok(
+            "shop: unknown argument \"serve\"; usage: shop [demo | --tls-cert FILE --tls-key FILE | \
+             --tls-self-signed | --help]\n"
+        )
     );
 }
 

@@ -18,6 +18,7 @@ use crate::response::Response;
 #[derive(Debug, Clone)]
 pub struct Fresh {
     addr: SocketAddr,
+    tls: bool,
     clients: usize,
     path: String,
     limit: Duration,
@@ -31,6 +32,7 @@ impl Fresh {
     pub fn new(addr: SocketAddr) -> Self {
         Self {
             addr,
+            tls: false,
             clients: 10,
             path: "/".to_owned(),
             limit: Duration::from_secs(15),
@@ -43,6 +45,13 @@ impl Fresh {
     #[must_use]
     pub fn clients(mut self, clients: usize) -> Self {
         self.clients = clients;
+        self
+    }
+
+    /// They speak TLS, whatever [`speak_tls`](crate::speak_tls) says.
+    #[must_use]
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
         self
     }
 
@@ -110,7 +119,9 @@ impl Fresh {
     }
 
     fn ask(&self) -> Result<Response, Failure> {
-        let mut client = Client::connect(self.addr)?.limit(self.limit);
+        let client =
+            if self.tls { Client::connect_tls(self.addr) } else { Client::connect(self.addr) };
+        let mut client = client?.limit(self.limit);
         let request =
             format!("GET {} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n", self.path);
         client.send(request.as_bytes())?;

@@ -19,6 +19,7 @@ const LOOK: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Copy)]
 pub struct Idle {
     addr: SocketAddr,
+    tls: bool,
     clients: usize,
 }
 
@@ -26,13 +27,20 @@ impl Idle {
     /// 10 clients.
     #[must_use]
     pub fn new(addr: SocketAddr) -> Self {
-        Self { addr, clients: 10 }
+        Self { addr, tls: false, clients: 10 }
     }
 
     /// How many clients.
     #[must_use]
     pub fn clients(mut self, clients: usize) -> Self {
         self.clients = clients;
+        self
+    }
+
+    /// They speak TLS, whatever [`speak_tls`](crate::speak_tls) says.
+    #[must_use]
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
         self
     }
 
@@ -72,8 +80,13 @@ impl Idle {
         log: &mut Log,
         who: &str,
     ) -> Result<(), Failure> {
-        let mut client = Client::connect(self.addr)?;
-        if number.is_multiple_of(2) {
+        let asks = number.is_multiple_of(2);
+        let mut client = match self.tls && asks {
+            true => Client::connect_tls(self.addr)?,
+            // Over TLS too it says nothing at all.
+            false => Client::connect(self.addr)?,
+        };
+        if asks {
             client.get("/")?;
             let response = client.read_response()?;
             if log.response(&response, None, who) {

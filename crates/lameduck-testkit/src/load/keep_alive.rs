@@ -16,6 +16,7 @@ use crate::pause::pause;
 #[derive(Debug, Clone)]
 pub struct KeepAlive {
     addr: SocketAddr,
+    tls: bool,
     clients: usize,
     path: String,
     upload: Option<Upload>,
@@ -39,6 +40,7 @@ impl KeepAlive {
     pub fn new(addr: SocketAddr) -> Self {
         Self {
             addr,
+            tls: false,
             clients: 50,
             path: "/".to_owned(),
             upload: None,
@@ -53,6 +55,13 @@ impl KeepAlive {
     #[must_use]
     pub fn clients(mut self, clients: usize) -> Self {
         self.clients = clients;
+        self
+    }
+
+    /// They speak TLS, whatever [`speak_tls`](crate::speak_tls) says.
+    #[must_use]
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
         self
     }
 
@@ -125,7 +134,7 @@ impl KeepAlive {
             }
             let mut client = match connection.take() {
                 Some(client) => client,
-                None => match Client::connect(self.addr) {
+                None => match self.connect() {
                     Ok(client) => {
                         log.tally.reconnects += u64::from(had_one);
                         had_one = true;
@@ -162,6 +171,10 @@ impl KeepAlive {
             }
         }
         log
+    }
+
+    fn connect(&self) -> Result<Client, Failure> {
+        if self.tls { Client::connect_tls(self.addr) } else { Client::connect(self.addr) }
     }
 
     fn send(&self, client: &mut Client) -> Result<(), Failure> {

@@ -18,6 +18,7 @@ use crate::pause::pause;
 #[derive(Debug, Clone, Copy)]
 pub struct Rude {
     addr: SocketAddr,
+    tls: bool,
     clients: usize,
     think: Duration,
 }
@@ -45,13 +46,20 @@ impl Rude {
     /// 4 clients that do something for up to 20 ms.
     #[must_use]
     pub fn new(addr: SocketAddr) -> Self {
-        Self { addr, clients: 4, think: Duration::from_millis(20) }
+        Self { addr, tls: false, clients: 4, think: Duration::from_millis(20) }
     }
 
     /// How many clients.
     #[must_use]
     pub fn clients(mut self, clients: usize) -> Self {
         self.clients = clients;
+        self
+    }
+
+    /// They speak TLS, whatever [`speak_tls`](crate::speak_tls) says.
+    #[must_use]
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
         self
     }
 
@@ -64,11 +72,16 @@ impl Rude {
 
     fn client(&self, number: usize, shared: &Shared) -> Log {
         let mut random = Random::new(number);
-        for (deed, resets) in DEEDS.iter().cycle().skip(number) {
+        for (turn, (deed, resets)) in DEEDS.iter().cycle().skip(number).enumerate() {
             if shared.stopped() {
                 break;
             }
-            match Client::connect(self.addr) {
+            // Where TLS is spoken, every third deed is one that comes without a handshake.
+            let connection = match self.tls && turn % 3 > 0 {
+                true => Client::connect_tls(self.addr),
+                false => Client::connect(self.addr),
+            };
+            match connection {
                 Ok(mut client) => {
                     // A server that closed already is no news.
                     let _sent = client.send(deed.as_bytes());

@@ -30,7 +30,7 @@ pub(crate) enum Directive {
     AssumePong = 2,
     /// Close, if it is still silent.
     CloseIdle = 3,
-    /// Answer half a head 408 and close.
+    /// Answer half a head 408 and close; give up a handshake.
     HeadTimeout = 4,
     /// The request took too long, or its client reads nothing: cancel the handler and answer 503, or cut.
     RequestTimeout = 5,
@@ -128,11 +128,34 @@ pub(crate) fn judge(
         return Verdict::nothing();
     }
     let draining = mode == Mode::Draining;
+    if view.flags & state::HANDSHAKE != 0 {
+        return handshake(view, draining, draining_since, limits, now);
+    }
     match view.protocol() {
         Protocol::Upgraded => Verdict::nothing(),
         Protocol::Http1 => http1(view, draining, draining_since, limits, now),
         Protocol::Http2 => http2(view, draining, draining_since, limits, now),
     }
+}
+
+/// A TLS handshake has one time-out, from the accept on, whether its peer is slow or silent.
+fn handshake(
+    view: &View,
+    draining: bool,
+    draining_since: Duration,
+    limits: &Limits,
+    now: Duration,
+) -> Verdict {
+    let limit = view.accepted.saturating_add(limits.handshake_timeout);
+    if view.flags & state::HEAD != 0 {
+        return Verdict::at(limit, now, Directive::HeadTimeout);
+    }
+    let due = if draining {
+        limit.min(draining_since.max(view.accepted).saturating_add(limits.idle_grace))
+    } else {
+        limit
+    };
+    Verdict::at(due, now, Directive::CloseIdle)
 }
 
 fn http1(
@@ -179,7 +202,7 @@ fn http2(
 ) -> Verdict {
     if view.flags & state::SETTLED == 0 {
         let due = if draining {
-            draining_since.max(view.accepted).saturating_add(limits.idle_grace)
+            draining_since.max(view.accepted).max(view.since).saturating_add(limits.idle_grace)
         } else {
             view.accepted.max(view.since).saturating_add(limits.header_timeout)
         };

@@ -8,6 +8,8 @@ use std::time::Duration;
 pub(crate) struct Limits {
     /// From a request head's first byte to its end.
     pub(crate) header_timeout: Duration,
+    /// From the accept to the end of the TLS handshake.
+    pub(crate) handshake_timeout: Duration,
     /// How long a connection may be silent.
     pub(crate) idle_timeout: Duration,
     /// From the end of a request's head to the end of its response.
@@ -22,6 +24,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             header_timeout: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             request_timeout: None,
             connections: None,

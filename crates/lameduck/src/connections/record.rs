@@ -103,6 +103,12 @@ impl Record {
         &self.server
     }
 
+    /// Who is at the other end.
+    #[cfg(feature = "tls")]
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
     pub(crate) fn remote(&self) -> &Remote {
         &self.remote
     }
@@ -326,7 +332,7 @@ impl Record {
         self.fate.store(fate as u8, Ordering::Relaxed);
     }
 
-    pub(super) fn fate(&self) -> Fate {
+    pub(crate) fn fate(&self) -> Fate {
         match self.fate.load(Ordering::Relaxed) {
             1 => Fate::ClosedIdle,
             2 => Fate::Cut,
@@ -463,6 +469,9 @@ impl Record {
         let place = self.peer.to_string();
         let http1 = match view.flags {
             flags if flags & state::UPGRADED != 0 => "upgraded",
+            flags if flags & (state::HANDSHAKE | state::HEAD) == state::HANDSHAKE | state::HEAD => {
+                "in the TLS handshake"
+            }
             flags if flags & (state::HEAD_OUT | state::REQUEST) == state::REQUEST => {
                 if flags & state::BODY_WAIT != 0 {
                     "waiting for the request's body"

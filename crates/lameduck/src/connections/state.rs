@@ -41,6 +41,9 @@ pub(crate) const PONG: u32 = 1 << 15;
 /// The connection's I/O object is gone, and what was in flight on it has been counted.
 pub(crate) const GONE: u32 = 1 << 16;
 
+/// A TLS handshake is under way; with `HEAD` if the peer has sent something of it.
+pub(crate) const HANDSHAKE: u32 = 1 << 17;
+
 /// The state of one connection.
 ///
 /// Invariants:

@@ -299,8 +299,10 @@ impl<I: Io, S: Handle> Connection<I, S> {
         };
         let Some(parts) = connection.into_parts() else { return Next::Over };
         let mut io = parts.io.into_inner();
+        // Over TLS the beginning of a record may have been read by this very poll.
         let spoke = !parts.read_buf.is_empty()
             || io.has_replay()
+            || record.state.has(state::HEAD)
             || record.remote().with(peek) == Some(peek::Seen::Bytes);
         if !spoke {
             record.set_fate(Fate::ClosedIdle);

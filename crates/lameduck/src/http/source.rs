@@ -3,10 +3,11 @@
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
+#[cfg(feature = "tls")]
+use std::sync::OnceLock;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::net::{TcpStream, UnixStream};
 use tokio_util::sync::CancellationToken;
 use tracing::Level;
 
@@ -15,11 +16,13 @@ use super::connection::{Connection, Handle, Io};
 use super::late;
 use super::listen::{Accepted, Incoming, Listener};
 use super::peek::{self, peek};
+#[cfg(feature = "tls")]
+use super::tls::{self, Tls};
 use crate::connections::{Connections, Limits, Mode, Peer};
 use crate::lifecycle::{Message, Shared};
 use crate::part::{Identity, Life, Part, Tier};
 use crate::report::{PartReport, PartState, Stuck, StuckKind, Totals};
-use crate::sys::{Guarded, Remote};
+use crate::sys::{Guarded, Owning, Remote};
 
 /// How much of what a peer still sends the supervisor reads away behind a late answer.
 const DISCARD: usize = 1 << 20;
@@ -33,6 +36,9 @@ pub(crate) struct Door {
     connections: Arc<Connections>,
     stop: CancellationToken,
     life: Life,
+    /// With which certificate its connections are encrypted, if they are.
+    #[cfg(feature = "tls")]
+    tls: OnceLock<Tls>,
     /// How the listener was closed, for the report.
     closed: Mutex<Option<String>>,
 }
@@ -42,6 +48,8 @@ pub(crate) struct Source {
     identity: Identity,
     door: Arc<Door>,
     limits: Mutex<Limits>,
+    #[cfg(feature = "tls")]
+    tls: Mutex<Option<Tls>>,
     intake: Mutex<Option<Intake>>,
 }
 
@@ -58,12 +66,16 @@ impl Source {
             connections,
             stop: CancellationToken::new(),
             life: Life::default(),
+            #[cfg(feature = "tls")]
+            tls: OnceLock::new(),
             closed: Mutex::new(None),
         };
         Source {
             identity: Identity { name: name.to_owned(), tier: Tier::Source, place },
             door: Arc::new(door),
             limits: Mutex::new(Limits::default()),
+            #[cfg(feature = "tls")]
+            tls: Mutex::new(None),
             intake: Mutex::new(Some(intake)),
         }
     }
@@ -76,25 +88,23 @@ impl Source {
         listener: Listener,
         service: S,
     ) -> Source {
-        let runtime = shared.runtime().clone();
         let intake = move |door: Arc<Door>| -> Pin<Box<dyn Future<Output = ()> + Send>> {
             Box::pin(async move {
-                let connections = Arc::clone(&door.connections);
+                let own = Arc::clone(&door);
                 let admit = move |accepted| match accepted {
                     Accepted::Tcp(stream, peer) => {
-                        let service = service.clone();
-                        drop(runtime.spawn(serve_tcp(stream, peer, &connections, service)));
+                        own.serve_socket(stream, Peer::Tcp(peer), service.clone());
                     }
                     Accepted::Unix(stream) => {
-                        let service = service.clone();
-                        drop(runtime.spawn(serve_unix(stream, &connections, service)));
+                        own.serve_socket(stream, Peer::Unix, service.clone());
                     }
                 };
                 let local = listener.local_addr();
                 match listener.start() {
                     Ok(incoming) => {
                         if let Ok(local) = local {
-                            door.say(Level::INFO, &format!("accepting on {local}"));
+                            let how = if door.is_encrypted() { " (TLS)" } else { "" };
+                            door.say(Level::INFO, &format!("accepting on {local}{how}"));
                         }
                         door.accept(incoming, admit).await;
                     }
@@ -118,7 +128,6 @@ impl Source {
         I: Io,
         S: Handle,
     {
-        let runtime = shared.runtime().clone();
         let intake = move |door: Arc<Door>| -> Pin<Box<dyn Future<Output = ()> + Send>> {
             Box::pin(async move {
                 let mut feed = std::pin::pin!(feed);
@@ -131,12 +140,17 @@ impl Source {
                     };
                     let Some(io) = io else { break };
                     let remote = Arc::new(Remote::default());
-                    let membership = door.connections.add(Peer::Other, false, remote);
-                    drop(runtime.spawn(Connection::new(io, membership, service.clone(), None)));
+                    door.serve(io, Peer::Other, false, remote, service.clone());
                 }
             })
         };
         Source::new(name, place, shared, Box::new(intake))
+    }
+
+    /// Has the connections encrypted; without effect once the service is ready.
+    #[cfg(feature = "tls")]
+    pub(crate) fn set_tls(&self, tls: Tls) {
+        *self.tls.lock().unwrap_or_else(PoisonError::into_inner) = Some(tls);
     }
 
     /// Changes the limits; without effect once the service is ready.
@@ -145,28 +159,48 @@ impl Source {
     }
 }
 
-fn serve_tcp<S: Handle>(
-    stream: TcpStream,
-    peer: std::net::SocketAddr,
-    connections: &Arc<Connections>,
-    service: S,
-) -> impl Future<Output = ()> + Send + 'static {
-    let remote = Arc::new(Remote::default());
-    let membership = connections.add(Peer::Tcp(peer), true, Arc::clone(&remote));
-    Connection::new(Guarded::new(stream, remote), membership, service, None)
-}
-
-fn serve_unix<S: Handle>(
-    stream: UnixStream,
-    connections: &Arc<Connections>,
-    service: S,
-) -> impl Future<Output = ()> + Send + 'static {
-    let remote = Arc::new(Remote::default());
-    let membership = connections.add(Peer::Unix, true, Arc::clone(&remote));
-    Connection::new(Guarded::new(stream, remote), membership, service, None)
-}
-
 impl Door {
+    /// Serves a socket on a task of its own.
+    fn serve_socket<T: Owning + Send + 'static, S: Handle>(
+        &self,
+        stream: T,
+        peer: Peer,
+        service: S,
+    ) {
+        let remote = Arc::new(Remote::default());
+        let stream = Guarded::new(stream, Arc::clone(&remote));
+        self.serve(stream, peer, true, remote, service);
+    }
+
+    /// Serves a connection on a task of its own. `plain`: what is written to its socket is what the peer reads,
+    /// unless this server encrypts.
+    fn serve<I: Io, S: Handle>(
+        &self,
+        io: I,
+        peer: Peer,
+        plain: bool,
+        remote: Arc<Remote>,
+        service: S,
+    ) {
+        let connections = &self.connections;
+        let runtime = connections.shared().runtime();
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls.get() {
+            let membership = connections.add(peer, false, remote);
+            drop(runtime.spawn(tls::serve(io, membership, tls, service)));
+            return;
+        }
+        let membership = connections.add(peer, plain, remote);
+        drop(runtime.spawn(Connection::new(io, membership, service, None)));
+    }
+
+    fn is_encrypted(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.get().is_some();
+        #[cfg(not(feature = "tls"))]
+        return false;
+    }
+
     /// Accepts until the source is told to stop, then closes the listener without loss.
     async fn accept(&self, incoming: Incoming, mut admit: impl FnMut(Accepted)) {
         let mut shortage = Shortage::default();
@@ -307,6 +341,10 @@ impl Part for Source {
         };
         let connections = &self.door.connections;
         connections.set_limits(limits);
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = self.door.tls.set(tls);
+        }
         connections.set_listening(true);
         self.door.life.begin();
         let door = Arc::clone(&self.door);

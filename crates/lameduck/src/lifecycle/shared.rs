@@ -13,6 +13,9 @@ use crate::part::Registry;
 use crate::phase::Phase;
 use crate::report::Panics;
 
+/// Called on SIGHUP, where the user chose so.
+pub(crate) type Reload = Arc<dyn Fn() + Send + Sync>;
+
 /// What every part of a service shares. Written by the supervisor thread, read by everybody.
 pub(crate) struct Shared {
     name: String,
@@ -31,6 +34,8 @@ pub(crate) struct Shared {
     shields: Arc<Shields>,
     panics: Mutex<Panics>,
     registry: Arc<Registry>,
+    /// What the setup chose for SIGHUP.
+    reload: Mutex<Option<Reload>>,
     /// When each phase began.
     entered: Mutex<Vec<(Phase, Instant)>>,
 }
@@ -50,6 +55,7 @@ impl Shared {
             shields: Arc::new(Shields::new()),
             panics: Mutex::new(Panics::default()),
             registry: Arc::default(),
+            reload: Mutex::new(None),
             entered: Mutex::new(vec![(Phase::Starting, Instant::now())]),
         }
     }
@@ -85,6 +91,16 @@ impl Shared {
     /// The parts of the service.
     pub(crate) fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// Chooses what SIGHUP calls.
+    pub(crate) fn set_reload(&self, reload: Reload) {
+        *self.reload.lock().unwrap_or_else(PoisonError::into_inner) = Some(reload);
+    }
+
+    /// What the setup chose for SIGHUP.
+    pub(crate) fn reload(&self) -> Option<Reload> {
+        self.reload.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How long each phase took, in order; the last one until `now`.

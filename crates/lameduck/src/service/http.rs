@@ -125,6 +125,22 @@ impl Http {
         self
     }
 
+    /// Encrypts its connections. HTTP/2 is offered by ALPN.
+    #[cfg(feature = "tls")]
+    pub fn tls(self, tls: &crate::Tls) -> Http {
+        self.source.set_tls(tls.clone());
+        self
+    }
+
+    /// How long a TLS handshake may take, from the accept to its end; then the connection is closed. It is also how
+    /// long a peer may send nothing at all before it. Default 10 s.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn handshake_timeout(self, time: Duration) -> Http {
+        self.source.set_limits(|limits| limits.handshake_timeout = time);
+        self
+    }
+
     /// How long a connection may be silent. Default 75 s.
     #[must_use]
     pub fn idle_timeout(self, time: Duration) -> Http {

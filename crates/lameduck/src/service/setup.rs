@@ -93,6 +93,12 @@ impl Setup {
         Resource::new(resource, id, part)
     }
 
+    /// Calls this on SIGHUP, on a thread of its own, in the place of what [`Service`](crate::Service) chose: for what
+    /// the setup itself has opened. Of several the last one counts. Only `run` takes signals.
+    pub fn on_hangup(&mut self, reload: impl Fn() + Send + Sync + 'static) {
+        self.shared.set_reload(Arc::new(reload));
+    }
+
     /// What went wrong in a declaration.
     pub(super) fn result(&mut self) -> Result<(), Error> {
         self.failed.take().map_or(Ok(()), Err)

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::engine::{Engine, order_of};
 use super::{Exit, Journal, Signals, end_process};
 use crate::budget::{EXIT, Span};
-use crate::lifecycle::{Inbox, Message, Shared};
+use crate::lifecycle::{Inbox, Message, Reload, Shared};
 use crate::part::Tier;
 use crate::phase::{Action, Event, Machine, Outcome, Phase, Rules, SAME_SIGNAL, StopSignal};
 use crate::report::{
@@ -31,9 +31,6 @@ const LET_GO: Duration = Duration::from_millis(100);
 const BLOCKED_SETUP: Duration = Duration::from_millis(50);
 /// How often parts are asked to see to their own deadlines when none of them knows better.
 const TICK: Duration = Duration::from_secs(1);
-
-/// Called on SIGHUP, where the user chose so.
-pub(crate) type Reload = Arc<dyn Fn() + Send + Sync>;
 
 /// What the thread is given.
 pub(crate) struct Brief {
@@ -149,6 +146,12 @@ impl Desk {
             for event in signals {
                 if let Event::Signal(signal) = event {
                     self.because(Cause::Signal { name: signal.name().to_owned() });
+                }
+                if event == Event::Hangup
+                    && let Some(reload) = self.brief.shared.reload()
+                {
+                    self.reload(reload);
+                    continue;
                 }
                 if event == Event::Hangup && self.brief.rules.hangup == crate::phase::Hangup::Stop {
                     self.because(Cause::Signal { name: "SIGHUP".to_owned() });
@@ -310,17 +313,19 @@ impl Desk {
                 "SIGHUP received and ignored; choose what it does with `on_hangup` of the service",
             ),
             Action::Reload => {
-                self.journal.info("SIGHUP received: reloading");
                 if let Some(reload) = self.brief.reload.clone() {
-                    // On a thread of its own: a callback that blocks must not hold up the supervisor.
-                    drop(
-                        std::thread::Builder::new()
-                            .name("lameduck-reload".to_owned())
-                            .spawn(move || reload()),
-                    );
+                    self.reload(reload);
                 }
             }
         }
+    }
+
+    /// Calls what the user chose for SIGHUP, on a thread of its own: a callback that blocks must not hold up the
+    /// supervisor.
+    fn reload(&self, reload: Reload) {
+        self.journal.info("SIGHUP received: reloading");
+        let thread = std::thread::Builder::new().name("lameduck-reload".to_owned());
+        drop(thread.spawn(move || reload()));
     }
 
     fn enter(&mut self, phase: Phase, now: Instant) {

@@ -29,7 +29,7 @@ pub(crate) fn budget() -> Budget {
 }
 
 impl Inside {
-    /// Serves the router; `limit` sets its limits.
+    /// Serves the router, over TLS in the program `tls`; `limit` sets its limits.
     pub(crate) fn start(
         router: impl FnOnce(&StopHandle) -> Router,
         limit: impl FnOnce(Http) -> Http + Send + 'static,
@@ -40,7 +40,7 @@ impl Inside {
         let handle = stop.clone();
         let thread = thread::spawn(move || {
             let setup = async move |service: &mut Setup| {
-                let http = limit(service.http("public", "127.0.0.1:0", router));
+                let http = limit(encrypted(service.http("public", "127.0.0.1:0", router))?);
                 let _ = sender.send(http.local_addr());
                 Ok(())
             };
@@ -63,6 +63,21 @@ impl Drop for Inside {
             let _ = thread.join();
         }
     }
+}
+
+#[cfg(feature = "tls")]
+fn encrypted(http: Http) -> Result<Http, lameduck::Error> {
+    if !lameduck_testkit::speaks_tls() {
+        return Ok(http);
+    }
+    let certificate = lameduck_testkit::Certificate::new();
+    let tls = lameduck::Tls::from_pem_files(certificate.certificate(), certificate.key())?;
+    Ok(http.tls(&tls))
+}
+
+#[cfg(not(feature = "tls"))]
+fn encrypted(http: Http) -> Result<Http, lameduck::Error> {
+    Ok(http)
 }
 
 pub(crate) fn runtime() -> tokio::runtime::Runtime {

@@ -85,7 +85,7 @@ fn case(name: &str, user: User, bind: Bind, round_trip: Duration) -> Result<(), 
         let start = || {
             let each = CLIENTS / reached.len();
             let of = |&addr: &IpAddr| -> Box<dyn Load> {
-                Box::new(start((addr, port).into(), each, round_trip))
+                Box::new(start((addr, port).into(), each, round_trip, false))
             };
             reached.iter().map(of).collect::<Vec<_>>()
         };
@@ -107,7 +107,13 @@ fn case(name: &str, user: User, bind: Bind, round_trip: Duration) -> Result<(), 
 }
 
 /// Clients whose starts are spread over more than two round trips.
-pub(crate) fn start(addr: std::net::SocketAddr, clients: usize, round_trip: Duration) -> Running {
+pub(crate) fn start(
+    addr: std::net::SocketAddr,
+    clients: usize,
+    round_trip: Duration,
+    tls: bool,
+) -> Running {
     let spread = round_trip.mul_f64(2.5).max(Duration::from_millis(20));
-    Fresh::new(addr).clients(clients).spread(spread).expect("OK").start()
+    let fresh = Fresh::new(addr).clients(clients).spread(spread).expect("OK");
+    if tls { fresh.tls().start() } else { fresh.start() }
 }

@@ -15,9 +15,11 @@ use futures_util::future::join_all;
 use h2::Reason;
 use h2::client::SendRequest;
 use http::Request;
-use lameduck_testkit::Tally;
+use lameduck_testkit::{Tally, trusting_anyone};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsConnector;
 
 use crate::load::{ENDED, Load};
 
@@ -38,8 +40,8 @@ struct Shared {
 }
 
 impl Http2 {
-    /// Starts so many connections, on each of which so many streams ask for `/` again and again.
-    pub(crate) fn start(addr: SocketAddr, connections: usize, streams: usize) -> Http2 {
+    /// Starts so many connections, on each of which so many streams ask for `/` again and again; over TLS or not.
+    pub(crate) fn start(addr: SocketAddr, connections: usize, streams: usize, tls: bool) -> Http2 {
         let shared = Arc::new(Shared::default());
         let own = Arc::clone(&shared);
         // A thread of its own stays in the caller's network namespace.
@@ -48,7 +50,7 @@ impl Http2 {
                 .enable_all()
                 .build()
                 .expect("a runtime");
-            runtime.block_on(join_all((0..connections).map(|_| client(addr, streams, &own))));
+            runtime.block_on(join_all((0..connections).map(|_| client(addr, streams, tls, &own))));
         });
         Http2 { shared, thread }
     }
@@ -96,7 +98,8 @@ impl Shared {
 }
 
 /// One connection after the other, until one is refused after the signal.
-async fn client(addr: SocketAddr, streams: usize, shared: &Shared) {
+async fn client(addr: SocketAddr, streams: usize, tls: bool, shared: &Shared) {
+    let connector = TlsConnector::from(trusting_anyone(&["h2"]));
     let mut had_one = false;
     while !shared.stopped() {
         let Ok(Ok(stream)) = timeout(Duration::from_secs(5), TcpStream::connect(addr)).await else {
@@ -110,21 +113,37 @@ async fn client(addr: SocketAddr, streams: usize, shared: &Shared) {
         shared.count(|tally| tally.reconnects += u64::from(had_one));
         had_one = true;
         let _ = stream.set_nodelay(true);
-        let (sender, connection) = match h2::client::handshake(stream).await {
-            Ok(both) => both,
-            Err(error) => {
-                shared.failed(&format!("no connection: {error}"), |tally| tally.lost += 1);
-                continue;
+        if !tls {
+            speak(stream, streams, shared).await;
+            continue;
+        }
+        let localhost = "localhost".try_into().expect("a name");
+        match timeout(LIMIT, connector.connect(localhost, stream)).await {
+            Ok(Ok(stream)) => speak(stream, streams, shared).await,
+            Ok(Err(error)) => {
+                shared.failed(&format!("no TLS: {error}"), |tally| tally.lost += 1);
             }
-        };
-        let requests = async move {
-            join_all((0..streams).map(|_| ask(sender.clone(), shared))).await;
-            // The last handle goes here, so that the connection ends.
-            drop(sender);
-        };
-        // A connection that fails tells so to each of its streams.
-        let _ = futures_util::future::join(requests, connection).await;
+            Err(_) => shared.failed("no end of the handshake", |tally| tally.hung += 1),
+        }
     }
+}
+
+/// Requests on one connection, until it takes no more.
+async fn speak(io: impl AsyncRead + AsyncWrite + Unpin, streams: usize, shared: &Shared) {
+    let (sender, connection) = match h2::client::handshake(io).await {
+        Ok(both) => both,
+        Err(error) => {
+            shared.failed(&format!("no connection: {error}"), |tally| tally.lost += 1);
+            return;
+        }
+    };
+    let requests = async move {
+        join_all((0..streams).map(|_| ask(sender.clone(), shared))).await;
+        // The last handle goes here, so that the connection ends.
+        drop(sender);
+    };
+    // A connection that fails tells so to each of its streams.
+    let _ = futures_util::future::join(requests, connection).await;
 }
 
 /// One stream after the other, until the connection takes no more.

@@ -25,21 +25,28 @@ pub(crate) struct Mix {
 }
 
 impl Mix {
-    /// Clients at `addr`, so far away.
-    pub(crate) fn start(&self, addr: SocketAddr, round_trip: Duration) -> Vec<Box<dyn Load>> {
+    /// Clients at `addr`, so far away, over TLS or not.
+    pub(crate) fn start(
+        &self,
+        addr: SocketAddr,
+        round_trip: Duration,
+        tls: bool,
+    ) -> Vec<Box<dyn Load>> {
         let spread = round_trip.mul_f64(2.5).max(Duration::from_millis(50));
         let lines: String = (0..20).map(|line| format!("chunk {line:04}\n")).collect();
         let body: Vec<u8> = (0..200_000_u32).map(|at| (at % 251) as u8).collect();
         let kept = KeepAlive::new(addr).spread(spread);
+        let fresh = Fresh::new(addr).clients(self.fresh).spread(spread).expect("OK");
+        let (kept, fresh) = if tls { (kept.tls(), fresh.tls()) } else { (kept, fresh) };
         let streams = kept.clone().clients(self.streams).path("/stream?chunks=20&ms=5");
         let between = Duration::from_millis(5);
         let uploads = kept.clone().path("/echo").upload(body.clone(), 10, between);
         vec![
             Box::new(kept.clients(self.kept).expect("OK").start()),
-            Box::new(Fresh::new(addr).clients(self.fresh).spread(spread).expect("OK").start()),
+            Box::new(fresh.start()),
             Box::new(streams.expect(lines).start()),
             Box::new(uploads.clients(self.uploads).expect(body).start()),
-            Box::new(Http2::start(addr, self.http2, 4)),
+            Box::new(Http2::start(addr, self.http2, 4, tls)),
         ]
     }
 }

@@ -50,7 +50,7 @@ fn fresh_connections_are_reset(name: &str) -> Result<(), String> {
             .run(|| TcpListener::bind((link.server.v4, 0)))
             .map_err(|error| error.to_string())?;
         let server = Plain::start(listener);
-        let load = link.client.run(|| fresh::start(server.addr, 100, round_trip));
+        let load = link.client.run(|| fresh::start(server.addr, 100, round_trip, false));
         server.stop(&mut stops, vec![Box::new(load)]);
     }
     let figures = stops.figures();

@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 
 use lameduck_testkit::{
-    NOBODY, Readable, Server, ServerCommand, example, free_port, is_root, readable_by_anyone,
+    Certificate, NOBODY, Readable, Server, ServerCommand, example, free_port, is_root,
+    readable_by_anyone,
 };
 
 /// Four times the default. Where the machine stalls, a request can be on its way for longer than 250 ms (seen: a
@@ -45,6 +46,16 @@ pub(crate) fn target(user: User, host: IpAddr, reached: IpAddr) -> ServerCommand
         .env("LAMEDUCK_IDLE_GRACE", IDLE_GRACE)
         .addr(SocketAddr::new(reached, port));
     if user == User::Ordinary && is_root() { command.user(NOBODY) } else { command }
+}
+
+/// The same with that certificate, if it is to speak TLS.
+pub(crate) fn with(command: ServerCommand, certificate: Option<&Certificate>) -> ServerCommand {
+    match certificate {
+        Some(certificate) => {
+            command.env("TLS_CERT", certificate.certificate()).env("TLS_KEY", certificate.key())
+        }
+        None => command,
+    }
 }
 
 /// The target on loopback.

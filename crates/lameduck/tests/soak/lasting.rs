@@ -2,26 +2,29 @@
 
 use std::time::Duration;
 
-use lameduck_testkit::{Bounds, Sample, pause};
+use lameduck_testkit::{Bounds, Certificate, Sample, pause};
 
 use crate::LIFETIME;
 use crate::clients::{answered, clients};
 use crate::lane::Lane;
 use crate::part::{Part, Standing};
 use crate::stops::Stops;
-use crate::target::{User, on_loopback};
+use crate::target::{User, on_loopback, with};
 
-const NAME: &str = "one process";
+const NAMES: [&str; 2] = ["one process", "one process, TLS"];
 
 /// It is looked at in the middle of its load, so its descriptors are those of the moment.
 const BOUNDS: Bounds = Bounds { descriptors: 8, threads: 3, resident: 6 << 20 };
 
-pub(crate) fn run(lane: &Lane) -> Part {
-    let mut stops = Stops::of(NAME);
+pub(crate) fn run(lane: &Lane, tls: bool) -> Part {
+    let name = NAMES[usize::from(tls)];
+    let certificate = tls.then(Certificate::new);
+    let mut stops = Stops::of(name);
     let mut samples = Vec::new();
-    let server = on_loopback(User::Ordinary).lifetime(LIFETIME).start();
+    let target = on_loopback(User::Ordinary).lifetime(LIFETIME);
+    let server = with(target, certificate.as_ref()).start();
     server.ready();
-    let loads = clients(server.addr());
+    let loads = clients(server.addr(), certificate.as_ref());
     while !lane.is_over() && server.runs() {
         pause(Duration::from_secs(1));
         let holds = Sample::of(&server.proc());
@@ -30,5 +33,5 @@ pub(crate) fn run(lane: &Lane) -> Part {
     }
     let faults = stops.end(&server, loads).err().into_iter().collect();
     let figures = stops.counted();
-    Part::new(NAME, &figures.took, figures.all, faults).holding(&samples, &BOUNDS)
+    Part::new(name, &figures.took, figures.all, faults).holding(&samples, &BOUNDS)
 }

@@ -1,14 +1,14 @@
-//! Process after process: started, put under load, stopped by SIGTERM, every request judged.
+//! Process after process, every second one with TLS: started, put under load, stopped by SIGTERM, every request judged.
 
 use std::time::{Duration, Instant};
 
-use lameduck_testkit::{eventually, pause};
+use lameduck_testkit::{Certificate, eventually, pause};
 
 use crate::clients::{answered, clients};
 use crate::lane::Lane;
 use crate::part::{Part, Standing};
 use crate::stops::Stops;
-use crate::target::{User, on_loopback};
+use crate::target::{User, on_loopback, with};
 
 const NAME: &str = "a process per stop";
 
@@ -18,10 +18,12 @@ const STARTING: Duration = Duration::from_secs(20);
 pub(crate) fn run(lane: &Lane, every: Duration) -> Part {
     let mut stops = Stops::of(NAME);
     let mut faults = Vec::new();
+    let certificate = Certificate::new();
     while !lane.is_over() {
-        let server = on_loopback(User::Ordinary).start();
+        let certificate = Some(&certificate).filter(|_| stops.so_far().0 % 2 == 1);
+        let server = with(on_loopback(User::Ordinary), certificate).start();
         server.ready();
-        let loads = clients(server.addr());
+        let loads = clients(server.addr(), certificate);
         if !eventually(STARTING, || answered(&loads) > 0) {
             faults.push(format!("nothing was answered within {STARTING:?} of a start"));
         }

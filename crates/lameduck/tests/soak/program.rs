@@ -1,8 +1,8 @@
 //! The soak: services under a mixed load, stopped every moment, for as long as one says; `scripts/soak` builds and runs
 //! it.
 //!
-//! Three parts, side by side, each with its clients (`clients.rs`):
-//! - **a process per stop** (`processes.rs`): SIGTERM, exit code, the next process;
+//! Five parts, side by side, each with its clients (`clients.rs`), the last two once without and once with TLS:
+//! - **a process per stop** (`processes.rs`): SIGTERM, exit code, the next process, every second one with TLS;
 //! - **a stop within a process** (`restarts.rs`): a service that is stopped and started in a process that lives on;
 //! - **one process** (`lasting.rs`) that serves all the time.
 //!
@@ -59,16 +59,17 @@ fn main() -> ExitCode {
     };
     let began = Instant::now();
     let every = options.every;
-    let parts: [(Lane, JoinHandle<Part>); 3] = [
+    let parts: [(Lane, JoinHandle<Part>); 5] = [
         start(move |lane| processes::run(lane, every)),
-        start(move |lane| restarts::run(lane, every)),
-        start(lasting::run),
+        start(move |lane| restarts::run(lane, every, false)),
+        start(move |lane| restarts::run(lane, every, true)),
+        start(move |lane| lasting::run(lane, false)),
+        start(move |lane| lasting::run(lane, true)),
     ];
-    let [processes, restarts, lasting] = &parts;
     let mut progress = Progress::new();
     loop {
         pause(Duration::from_secs(1));
-        let standing = [&processes.0, &restarts.0, &lasting.0].map(Lane::standing);
+        let standing = parts.each_ref().map(|(lane, _)| lane.standing());
         progress.show(began.elapsed(), &standing);
         // A part that panicked has said so.
         let broken = parts.iter().any(|(_, thread)| thread.is_finished());

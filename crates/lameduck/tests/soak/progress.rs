@@ -16,18 +16,18 @@ impl Progress {
         Self { terminal: stderr().is_terminal() }
     }
 
-    /// Of processes, of restarts in one, of one process.
-    pub(crate) fn show(&mut self, time: Duration, [processes, restarts, lasting]: &[Standing; 3]) {
-        let all = [processes, restarts, lasting];
+    /// How the parts stand, the processes first.
+    pub(crate) fn show(&mut self, time: Duration, all: &[Standing; 5]) {
+        let [processes, others @ ..] = all;
         let answered: u64 = all.iter().map(|standing| standing.answered).sum();
         let failed: u64 = all.iter().map(|standing| standing.failed).sum();
         let mut line = format!(
-            "{:4} s: {} processes stopped, {} stops in one; {answered} answered, {failed} failed",
+            "{:4} s: {} processes stopped, {} stops within one; {answered} answered, {failed} failed",
             time.as_secs(),
             processes.stops,
-            restarts.stops,
+            others.iter().map(|standing| standing.stops).sum::<usize>(),
         );
-        for standing in [restarts, lasting] {
+        for standing in others {
             if let Some(holds) = standing.holds {
                 let (descriptors, threads) = (holds.descriptors, holds.threads);
                 let mib = holds.resident >> 20;

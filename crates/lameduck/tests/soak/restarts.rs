@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lameduck_testkit::{Bounds, Sample, Server, Tally, example, pause};
+use lameduck_testkit::{Bounds, Certificate, Sample, Server, Tally, example, pause};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -10,9 +10,9 @@ use crate::LIFETIME;
 use crate::clients::{answered, clients};
 use crate::lane::Lane;
 use crate::part::{Part, Standing};
-use crate::target::IDLE_GRACE;
+use crate::target::{IDLE_GRACE, with};
 
-const NAME: &str = "a stop within a process";
+const NAMES: [&str; 2] = ["a stop within a process", "a stop within a process, TLS"];
 
 /// It is looked at while no service runs: then it holds what the runtime does, and nothing else.
 const BOUNDS: Bounds = Bounds { descriptors: 0, threads: 1, resident: 6 << 20 };
@@ -30,11 +30,13 @@ impl Line {
     }
 }
 
-pub(crate) fn run(lane: &Lane, every: Duration) -> Part {
+pub(crate) fn run(lane: &Lane, every: Duration, tls: bool) -> Part {
+    let certificate = tls.then(Certificate::new);
     let program = Server::command(example("again")).arg(every.as_millis().to_string()).port();
+    let program = with(program, certificate.as_ref());
     let server = program.env("LAMEDUCK_IDLE_GRACE", IDLE_GRACE).lifetime(LIFETIME).start();
     server.ready();
-    let loads = clients(server.addr());
+    let loads = clients(server.addr(), certificate.as_ref());
     let mut lines = Vec::new();
     while !lane.is_over() && server.runs() {
         pause(Duration::from_secs(1));
@@ -53,7 +55,7 @@ pub(crate) fn run(lane: &Lane, every: Duration) -> Part {
     loads.into_iter().for_each(|load| tally.add(&load.tally()));
     let took: Vec<Duration> = lines.iter().map(Line::took).collect();
     let samples: Vec<Sample> = lines.iter().map(|line| line.holds).collect();
-    Part::new(NAME, &took, tally, faults).holding(&samples, &BOUNDS)
+    Part::new(NAMES[usize::from(tls)], &took, tally, faults).holding(&samples, &BOUNDS)
 }
 
 /// The whole lines so far.

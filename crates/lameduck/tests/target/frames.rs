@@ -69,7 +69,7 @@ pub(crate) struct RawHttp2 {
 impl RawHttp2 {
     /// Sends nothing yet.
     pub(crate) fn silent(addr: SocketAddr) -> RawHttp2 {
-        let client = Client::connect(addr).expect("the server listens");
+        let client = Client::connect_http2(addr).expect("the server listens");
         RawHttp2 { client, buffer: Vec::new(), pongs: true, seen: Vec::new() }
     }
 

@@ -2,15 +2,20 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+mod certificate;
 pub(crate) mod frames;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use lameduck_testkit::{
-    Client, Exit, Response, Server, ServerCommand, Signal, eventually, example,
+    Client, Exit, Response, Server, ServerCommand, Signal, eventually, example, speak_tls,
+    speaks_tls, trusting_anyone,
 };
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+pub(crate) use self::certificate::certificate;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// Room for a machine that has other things to do.
@@ -20,9 +25,25 @@ pub(crate) const fn ms(time: u64) -> Duration {
     Duration::from_millis(time)
 }
 
+/// Whether these are the tests once more over TLS: the program `tls` holds them all.
+const OVER_TLS: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"tls");
+
+/// Has the clients of this program speak TLS, where it is the one whose servers do.
+pub(crate) fn over_tls() -> bool {
+    if OVER_TLS {
+        speak_tls();
+    }
+    OVER_TLS
+}
+
 /// The example `target` on a free port: drain 5 s, idle grace 250 ms.
 pub(crate) fn target() -> ServerCommand {
-    Server::command(example("target")).port()
+    let command = Server::command(example("target")).port();
+    if !over_tls() {
+        return command;
+    }
+    let certificate = certificate();
+    command.env("TLS_CERT", certificate.certificate()).env("TLS_KEY", certificate.key())
 }
 
 /// The same with another drain: "1s".
@@ -43,6 +64,17 @@ pub(crate) fn connect(server: &Server) -> Client {
 
 pub(crate) fn connect_to(addr: SocketAddr) -> Client {
     Client::connect(addr).expect("the server listens")
+}
+
+/// A stream for a client of HTTP/2 that is not ours.
+pub(crate) async fn stream_for_h2(addr: SocketAddr) -> impl AsyncRead + AsyncWrite + Unpin + Send {
+    let socket = tokio::net::TcpStream::connect(addr).await.unwrap();
+    if !speaks_tls() {
+        return tokio_util::either::Either::Left(socket);
+    }
+    let name = "localhost".try_into().unwrap();
+    let connector = tokio_rustls::TlsConnector::from(trusting_anyone(&["h2"]));
+    tokio_util::either::Either::Right(connector.connect(name, socket).await.unwrap())
 }
 
 /// A connection on which one request was answered.

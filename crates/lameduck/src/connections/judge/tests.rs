@@ -3,7 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::super::state::{
-    DIRTY, HEAD, HEAD_OUT, HTTP2, LINGER, REQUEST, SETTLED, SPOKEN, UPGRADED,
+    DIRTY, HANDSHAKE, HEAD, HEAD_OUT, HTTP2, LINGER, REQUEST, SETTLED, SPOKEN, UPGRADED,
 };
 use super::{Directive, Limits, Mode, Verdict, View, judge};
 
@@ -78,6 +78,41 @@ fn while_draining_each_state_is_treated_as_the_table_says() {
 }
 
 #[test]
+fn a_handshake_has_one_timeout_from_the_accept_on() {
+    for mode in [Mode::Serving, Mode::Goodbye] {
+        for (name, flags, directive) in [
+            ("nothing of it sent", HANDSHAKE, Directive::CloseIdle),
+            ("under way", HANDSHAKE | HEAD, Directive::HeadTimeout),
+        ] {
+            assert_eq!(ask(view(flags), mode, 99_999), wait(100_000), "{name}");
+            assert_eq!(ask(view(flags), mode, 100_000), act(directive), "{name}");
+        }
+    }
+}
+
+#[test]
+fn in_a_drain_a_handshake_under_way_is_waited_for_and_a_silent_peer_has_the_idle_grace() {
+    let accepted = |at, flags| View { accepted: ms(at), since: ms(at), ..view(flags) };
+    let under_way = accepted(98_000, HANDSHAKE | HEAD);
+    assert_eq!(ask(under_way, Mode::Draining, 107_999), wait(108_000));
+    assert_eq!(ask(under_way, Mode::Draining, 108_000), act(Directive::HeadTimeout));
+    for (at, due) in [(98_000, 100_250), (100_100, 100_350), (90_100, 100_100)] {
+        let silent = accepted(at, HANDSHAKE);
+        assert_eq!(ask(silent, Mode::Draining, due - 1), wait(due), "accepted at {at}");
+        assert_eq!(ask(silent, Mode::Draining, due), act(Directive::CloseIdle), "{at}");
+    }
+}
+
+#[test]
+fn behind_a_handshake_the_idle_grace_runs_from_its_end() {
+    for flags in [0, HTTP2] {
+        let shaken = View { since: ms(103_000), ..view(flags) };
+        assert_eq!(ask(shaken, Mode::Draining, 103_249), wait(103_250));
+        assert_eq!(ask(shaken, Mode::Draining, 103_250), act(Directive::CloseIdle));
+    }
+}
+
+#[test]
 fn a_peer_that_reads_nothing_is_cut_after_the_idle_time_from_its_last_progress() {
     for flags in [DIRTY | SPOKEN, DIRTY | REQUEST | HEAD_OUT] {
         let no_limit = Limits::default();
@@ -125,7 +160,18 @@ fn http2_is_told_at_once_then_after_a_second_without_pong_the_last_goaway_goes_o
 
 #[test]
 fn at_the_deadline_every_state_is_cut() {
-    for flags in [0, HEAD, REQUEST, REQUEST | HEAD_OUT, DIRTY, UPGRADED, HTTP2, HTTP2 | SETTLED] {
+    for flags in [
+        0,
+        HEAD,
+        REQUEST,
+        REQUEST | HEAD_OUT,
+        DIRTY,
+        UPGRADED,
+        HTTP2,
+        HTTP2 | SETTLED,
+        HANDSHAKE,
+        HANDSHAKE | HEAD,
+    ] {
         assert_eq!(ask(view(flags), Mode::Cut, 100_000), act(Directive::Cut));
     }
 }
@@ -143,16 +189,16 @@ fn times() -> impl Strategy<Value = Duration> {
 proptest! {
     #[test]
     fn whatever_the_state_and_the_limits_it_is_to_be_asked_later_or_not_at_all(
-        flags in 0_u32..1 << 17,
+        flags in 0_u32..1 << 18,
         at in prop::collection::vec(0_u64..200_000, 5),
         goaway: Option<bool>,
-        limits in (times(), times(), times(), prop::option::of(times())),
+        limits in (times(), times(), times(), times(), prop::option::of(times())),
         now in 0_u64..300_000,
         mode in prop::sample::select(vec![Mode::Serving, Mode::Goodbye, Mode::Draining, Mode::Cut]),
     ) {
-        let (header_timeout, idle_timeout, idle_grace, request_timeout) = limits;
+        let (header_timeout, handshake_timeout, idle_timeout, idle_grace, request_timeout) = limits;
         let limits =
-            Limits { header_timeout, idle_timeout, request_timeout, connections: None, idle_grace };
+            Limits { header_timeout, handshake_timeout, idle_timeout, request_timeout, connections: None, idle_grace };
         let view = View {
             flags,
             accepted: ms(at[0]),
