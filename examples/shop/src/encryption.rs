@@ -18,8 +18,7 @@ pub fn certificate(encryption: &Encryption) -> Result<Option<Tls>, Error> {
     }
 }
 
-/// One for localhost, in files that are gone again when this returns: a reload says that it cannot read them, and
-/// changes nothing.
+/// One for localhost, in files that are gone again when this returns: it lasts as long as the process.
 fn self_signed() -> Result<Tls, Error> {
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let pair = rcgen::generate_simple_self_signed(names)?;

@@ -50,8 +50,10 @@ fn serve(encryption: Encryption) -> ExitCode {
         }
         if let Some(tls) = tls {
             drop(public.tls(&tls));
-            // A new certificate without a stop; what goes wrong is logged.
-            shop.on_hangup(move || drop(tls.reload()));
+            if matches!(encryption, Encryption::Files { .. }) {
+                // A new certificate without a stop; what goes wrong is logged.
+                shop.on_hangup(move || drop(tls.reload()));
+            }
         }
         Ok(())
     })

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! lameduck-load --kind fresh|keepalive --addr 127.0.0.1:8080 [--clients 50] [--path /] [--for 3s]
-//!               [--think 10ms] [--until-refused]
+//!               [--think 10ms] [--until-refused] [--tls]
 //! ```
 //! Prints the tally as one line of JSON. Ends when the time is over, on SIGTERM, when standard input closes, or when
 //! every client was refused after the signal. A line `signal` on standard input says that the server is signalled now
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use lameduck_testkit::{Fresh, KeepAlive, Running};
+use lameduck_testkit::{Fresh, KeepAlive, Running, speak_tls};
 
 const SIGTERM: i32 = 15;
 
@@ -63,6 +63,10 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
     let (mut time, mut think, mut until_refused) =
         (Duration::from_secs(3600), Duration::from_millis(10), false);
     while let Some(flag) = args.next() {
+        if flag == "--tls" {
+            speak_tls();
+            continue;
+        }
         if flag == "--until-refused" {
             until_refused = true;
             continue;

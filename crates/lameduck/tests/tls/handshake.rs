@@ -20,6 +20,8 @@ fn half_shaken(server: &Server, protocols: &[&str]) -> (Client, Vec<u8>) {
 }
 
 fn shake(client: &mut Client) {
+    let hello = client.seal(b"");
+    client.send_raw(&hello).unwrap();
     let shaken = eventually(2 * SECOND, || {
         let _ = client.look();
         client.certificate().is_some()
@@ -152,7 +154,6 @@ fn http_2_is_spoken_where_it_was_negotiated_and_nowhere_else() {
         (&[], None),
     ] {
         let mut client = Client::connect_silent(addr, offered).unwrap();
-        client.send(b"").unwrap();
         shake(&mut client);
         assert_eq!(client.protocol().as_deref(), negotiated);
         if negotiated != Some(b"h2") {
