@@ -3,7 +3,9 @@
 //! - [`Server`] runs the program under test, collects what it prints, signals it and takes the time of its exit.
 //! - [`Client`] is one HTTP/1.1 connection; it tells exactly how a request ended, in the words of [`Outcome`].
 //!   It speaks TLS as well, with the same interface.
-//! - [`KeepAlive`] and [`Fresh`] are loads made of such clients; a [`Running`] load ends as a [`Tally`].
+//! - [`KeepAlive`] and [`Fresh`] are loads made of such clients, [`Idle`] ones hold connections, [`Rude`] ones break
+//!   off; a [`Running`] load ends as a [`Tally`].
+//! - [`Sample`] is what a process holds at a moment; [`Growth`] tells from many of them whether it grows.
 //! - [`Relay`] puts a delay between a client and a server on loopback; [`Link`] puts one between two kernels
 //!   (network namespaces), handshakes included.
 //!
@@ -16,6 +18,7 @@ mod command;
 mod ending;
 mod exit;
 mod failure;
+mod growth;
 mod guard;
 mod ignored;
 mod link;
@@ -33,6 +36,7 @@ mod readable;
 mod relay;
 mod report;
 mod response;
+mod sample;
 mod server;
 mod session;
 mod side;
@@ -43,8 +47,9 @@ pub use command::ServerCommand;
 pub use ending::Ending;
 pub use exit::Exit;
 pub use failure::Failure;
+pub use growth::{Bounds, Growth};
 pub use link::Link;
-pub use load::{Fresh, KeepAlive, Running, Tally};
+pub use load::{Fresh, Idle, KeepAlive, Rude, Running, Tally};
 pub use look::Look;
 pub use netns::within;
 pub use outcome::Outcome;
@@ -57,6 +62,7 @@ pub use relay::Relay;
 pub use report::last_json_object;
 pub use response::Response;
 pub use rustix::process::Signal;
+pub use sample::Sample;
 pub use server::Server;
 pub use session::{speak_tls, speaks_tls, trusting_anyone};
 pub use side::Side;

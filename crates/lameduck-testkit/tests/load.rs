@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use lameduck_testkit::{Fresh, KeepAlive, Tally, free_port};
+use lameduck_testkit::{Fresh, Idle, KeepAlive, Rude, Tally, eventually, free_port};
 
 #[allow(dead_code, reason = "each test program uses some of it")]
 mod common;
-use common::{answers_ok, answers_once, read_head, reset, serve};
+use common::{answers_and_resets, answers_ok, answers_once, read_head, reset, serve};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -153,4 +153,39 @@ fn the_command_prints_its_tally_when_its_input_ends() {
     let output = child.wait_with_output().unwrap();
     let tally: Tally = serde_json::from_slice(&output.stdout).unwrap();
     assert!(tally.answered > 10 && tally.failed() == 0, "{tally}");
+}
+
+#[test]
+fn an_idle_connection_that_is_ended_in_order_is_no_loss_and_a_reset_is() {
+    const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK";
+    let closed = Idle::new(answers_once(ANSWER)).clients(2).start();
+    closed.flowing(10);
+    let tally = closed.finish();
+    assert!(tally.reconnects >= 9, "{tally}");
+    assert_eq!((tally.failed(), tally.reset), (0, 0), "{tally}");
+
+    let reset = Idle::new(answers_and_resets(ANSWER)).clients(2).start();
+    reset.flowing(5);
+    let tally = reset.finish();
+    assert!(tally.reset >= 3 && tally.lost == tally.reset, "{tally}");
+}
+
+#[test]
+fn a_rude_client_does_each_of_its_deeds_and_counts_none() {
+    let (seen, resets) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (all, broken) = (Arc::clone(&seen), Arc::clone(&resets));
+    let addr = serve(move |mut stream| {
+        all.fetch_add(1, Ordering::Relaxed);
+        let mut bytes = Vec::new();
+        let reset = stream.read_to_end(&mut bytes).is_err();
+        broken.fetch_add(usize::from(reset), Ordering::Relaxed);
+    });
+    let load = Rude::new(addr).clients(2).start();
+    let done = eventually(10 * SECOND, || {
+        let (seen, resets) = (seen.load(Ordering::Relaxed), resets.load(Ordering::Relaxed));
+        resets >= 20 && seen >= resets + 10
+    });
+    assert!(done, "{seen:?} connections, {resets:?} of them reset");
+    load.signalled(Instant::now());
+    assert_eq!(load.finish(), Tally::default());
 }

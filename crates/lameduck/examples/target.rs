@@ -30,6 +30,10 @@ const ECHO_LIMIT: usize = 64 << 20;
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    service().run(set_up)
+}
+
+pub(crate) fn service() -> Service {
     let budget = Budget {
         lame_duck: Duration::ZERO,
         drain: Duration::from_secs(5),
@@ -37,13 +41,15 @@ fn main() -> ExitCode {
         close: Duration::from_millis(500),
         ..Budget::default()
     };
-    Service::new("target").budget(budget).run(async |target: &mut Setup| {
-        let http = target.http("public", address()?, router());
-        if let Some((certificate, key)) = certificate()? {
-            encrypt(target, http, &certificate, &key)?;
-        }
-        Ok(())
-    })
+    Service::new("target").budget(budget)
+}
+
+pub(crate) async fn set_up(target: &mut Setup) -> Result<(), lameduck::Error> {
+    let http = target.http("public", address()?, router());
+    if let Some((certificate, key)) = certificate()? {
+        encrypt(target, http, &certificate, &key)?;
+    }
+    Ok(())
 }
 
 /// The files of the certificate and its key, if it is to speak TLS.

@@ -15,6 +15,9 @@ pub(crate) use self::span::{Span, parse_span};
 /// What the exit itself may take beyond the last deadline: writing the report and ending the process.
 pub(crate) const EXIT: Duration = Duration::from_millis(200);
 
+/// A year. Beyond it, sums of instants could overflow, and nobody means it.
+pub(crate) const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
 /// The times allowed to each phase of the stop.
 ///
 /// The default adds up to 29 s, which fits the 30 s that Kubernetes gives by default. The sum is what the
@@ -69,7 +72,7 @@ impl Budget {
     #[must_use]
     pub fn needed_seconds(&self, pre_stop: Duration) -> u64 {
         let needed = self.total().saturating_add(EXIT).saturating_add(pre_stop);
-        needed.as_secs() + u64::from(needed.subsec_nanos() > 0)
+        needed.as_secs().saturating_add(u64::from(needed.subsec_nanos() > 0))
     }
 
     /// This budget with the parts that the environment overrides.
@@ -103,8 +106,6 @@ impl Budget {
         grace: Option<Duration>,
         pre_stop: Duration,
     ) -> Result<(), BudgetError> {
-        // A year: beyond it, sums of instants could overflow, and nobody means it.
-        const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
         if self.total() > LONGEST {
             return Err(BudgetError::TooLong { budget: *self });
         }

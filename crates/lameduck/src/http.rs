@@ -14,6 +14,8 @@ mod service;
 mod source;
 #[cfg(feature = "http2")]
 mod streams;
+#[cfg(test)]
+mod testing;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 mod tower;

@@ -165,3 +165,25 @@ fn connections_beyond_the_limit_wait_and_are_served_also_while_draining() {
     drop(waiting);
     assert_eq!(service.report().outcome, Outcome::Clean);
 }
+
+/// 1. A server's limits are `Duration::MAX`, for never.
+/// 2. Connections stand in every state that a limit is for, and the clock of the limits ticks.
+/// 3. The sum of a time and a limit overflowed, and the panic took the supervisor thread with it.
+#[test]
+fn limits_of_for_ever_are_never_reached_and_the_service_still_stops() {
+    const EVER: Duration = Duration::MAX;
+    let server = serve(|http| http.header_timeout(EVER).idle_timeout(EVER).request_timeout(EVER));
+    let mut silent = Client::connect(server.addr).unwrap();
+    let mut half = Client::connect(server.addr).unwrap();
+    half.send(b"GET / HTT").unwrap();
+    let mut busy = Client::connect(server.addr).unwrap();
+    busy.get("/endless").unwrap();
+    assert_eq!(silent.ending(2 * SECOND), Ending::Open);
+    half.send(b"P/1.1\r\nHost: test\r\n\r\n").unwrap();
+    answered(&mut half);
+    drop(busy);
+    server.stop.stop("enough");
+    assert_eq!(silent.ending(5 * SECOND), Ending::Eof);
+    let report = server.report();
+    assert_ne!(report.outcome, Outcome::Failed, "{report}");
+}

@@ -226,11 +226,28 @@ fn a_report_that_can_be_written_nowhere_is_an_error_at_the_start() {
         (PathBuf::from("/no/such/folder/report.json"), "/no/such/folder"),
         (folder, "folder"),
         (PathBuf::from("/proc/version/report.json"), "/proc/version"),
+        (PathBuf::from("/tmp/no-such-folder/"), "folder"),
     ] {
         let command = quiet(&["resource=db", "http"]).env("LAMEDUCK_REPORT", &path);
         let said = ["LAMEDUCK_REPORT", &path.display().to_string(), said];
         let exit = refused(command, &said);
         assert!(!exit.stdout.contains("db"), "said before the setup runs");
+    }
+}
+
+#[test]
+fn an_error_is_one_line_whatever_the_path_in_it_holds() {
+    let path = "no such\nfolder/file";
+    refused(quiet(&["http"]).env("LAMEDUCK_REPORT", path), &["LAMEDUCK_REPORT"]);
+    refused(quiet(&["http"]).env("LAMEDUCK_ADMIN", format!("unix:{path}")), &["does not exist"]);
+}
+
+#[test]
+fn a_start_that_fails_with_nothing_to_close_needs_no_time_to_close_it() {
+    // 1. LAMEDUCK_CLOSE is 0, and the setup fails before it has opened anything.
+    // 2. The close deadline was over as the closing began: exit code 75, though nothing was left behind.
+    for _ in 0..20 {
+        refused(quiet(&["setup=fail"]).env("LAMEDUCK_CLOSE", "0"), &["no database"]);
     }
 }
 

@@ -1,8 +1,11 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::time::Duration;
+use std::os::unix::ffi::OsStringExt;
+use std::time::{Duration, Instant};
 
-use super::{Budget, BudgetError, Span, parse_span};
+use proptest::prelude::*;
+
+use super::{Budget, BudgetError, Deadlines, Span, parse_span};
 
 fn environment(pairs: &[(&str, &str)]) -> impl Fn(&str) -> Option<OsString> {
     let map: HashMap<String, OsString> =
@@ -100,5 +103,66 @@ fn times_are_written_for_people() {
         (7_500_000_000, "2 h 5 min"),
     ] {
         assert_eq!(Span(Duration::from_micros(micros)).to_string(), text);
+    }
+}
+
+#[test]
+fn the_seconds_that_a_platform_has_to_give_do_not_overflow() {
+    let budget = Budget { drain: Duration::MAX, ..Budget::default() };
+    assert_eq!(budget.needed_seconds(Duration::MAX), u64::MAX);
+}
+
+/// What people write, what they might, and what nobody would.
+fn values() -> impl Strategy<Value = OsString> {
+    let number = prop_oneof![any::<u64>().prop_map(|n| n.to_string()), "[0-9]{1,30}", "[0-9]{1,3}"];
+    let unit =
+        prop::sample::select(vec!["", "s", "ms", "m", "h", "us", "ns", "d", " s", ".5s", "y"]);
+    prop_oneof![
+        (number, unit).prop_map(|(number, unit)| OsString::from(number + unit)),
+        "\\PC{0,12}".prop_map(OsString::from),
+        "[-+0-9hmsPT. :]{0,16}".prop_map(OsString::from),
+        prop::collection::vec(any::<u8>(), 0..12).prop_map(OsString::from_vec),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_a_time_that_can_be_shown_or_none(text in "\\PC*", value in values()) {
+        for text in [Some(text.as_str()), value.to_str()].into_iter().flatten() {
+            if let Some(time) = parse_span(text) {
+                prop_assert!(!Span(time).to_string().is_empty());
+                let digit = text.trim().starts_with(|c: char| c.is_ascii_digit());
+                prop_assert!(digit, "{:?} was read as {:?}", text, time);
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_the_environment_holds_it_is_a_budget_with_deadlines_or_an_error_of_one_line(
+        values in prop::collection::vec(prop::option::of(values()), 5),
+        grace in prop::option::of(any::<Duration>()),
+        pre_stop: Duration,
+    ) {
+        let names = ["LAME_DUCK", "DRAIN", "FINISH", "CLOSE", "IDLE_GRACE"];
+        let variable = |name: &str| {
+            let at = names.iter().position(|part| name.strip_prefix("LAMEDUCK_") == Some(*part))?;
+            values[at].clone()
+        };
+        let error = match Budget::default().overridden(variable) {
+            Err(error) => error,
+            Ok(budget) => match budget.check(grace, pre_stop) {
+                Err(error) => error,
+                Ok(()) => {
+                    let deadlines = Deadlines::fix(&budget, Instant::now(), false);
+                    prop_assert_eq!(deadlines.close - deadlines.begun, budget.total());
+                    return Ok(());
+                }
+            }
+        };
+        let text = error.to_string();
+        prop_assert!(!text.contains('\n'), "{}", text);
+        if let BudgetError::Unreadable { name, .. } = error {
+            prop_assert!(text.starts_with(name), "{}", text);
+        }
     }
 }

@@ -113,7 +113,8 @@ impl View {
     }
 }
 
-/// What should become of a connection now. `draining_since` is when its server's drain began.
+/// What should become of a connection now. `draining_since` is when its server's drain began. A limit may be
+/// `Duration::MAX`, for never.
 pub(crate) fn judge(
     view: &View,
     mode: Mode,
@@ -147,12 +148,12 @@ fn handshake(
     limits: &Limits,
     now: Duration,
 ) -> Verdict {
-    let limit = view.accepted + limits.handshake_timeout;
+    let limit = view.accepted.saturating_add(limits.handshake_timeout);
     if view.flags & state::HEAD != 0 {
         return Verdict::at(limit, now, Directive::HeadTimeout);
     }
     let due = if draining {
-        limit.min(draining_since.max(view.accepted) + limits.idle_grace)
+        limit.min(draining_since.max(view.accepted).saturating_add(limits.idle_grace))
     } else {
         limit
     };
@@ -168,23 +169,29 @@ fn http1(
 ) -> Verdict {
     if view.flags & (state::REQUEST | state::DIRTY) != 0 {
         let limit = limits.request_timeout.filter(|_| view.flags & state::REQUEST != 0);
-        let due = limit.map(|limit| view.since + limit);
+        let due = limit.map(|limit| view.since.saturating_add(limit));
         // A response that is on its way, to a peer that takes none of it.
         let writes = view.flags & state::DIRTY != 0
             && (view.flags & state::HEAD_OUT != 0 || view.flags & state::REQUEST == 0);
-        let stalled = writes.then(|| view.progress.max(view.since) + limits.idle_timeout + TICK);
+        let stalled = writes.then(|| {
+            view.progress.max(view.since).saturating_add(limits.idle_timeout).saturating_add(TICK)
+        });
         return match due.into_iter().chain(stalled).min() {
             Some(due) => Verdict::at(due, now, Directive::RequestTimeout),
             None => Verdict::nothing(),
         };
     }
     if view.flags & state::HEAD != 0 {
-        return Verdict::at(view.since + limits.header_timeout, now, Directive::HeadTimeout);
+        return Verdict::at(
+            view.since.saturating_add(limits.header_timeout),
+            now,
+            Directive::HeadTimeout,
+        );
     }
     let due = if draining {
-        draining_since.max(view.since).max(view.accepted) + limits.idle_grace
+        draining_since.max(view.since).max(view.accepted).saturating_add(limits.idle_grace)
     } else {
-        view.since.max(view.accepted) + limits.idle_timeout + TICK
+        view.since.max(view.accepted).saturating_add(limits.idle_timeout).saturating_add(TICK)
     };
     Verdict::at(due, now, Directive::CloseIdle)
 }
@@ -198,9 +205,9 @@ fn http2(
 ) -> Verdict {
     if view.flags & state::SETTLED == 0 {
         let due = if draining {
-            draining_since.max(view.accepted).max(view.since) + limits.idle_grace
+            draining_since.max(view.accepted).max(view.since).saturating_add(limits.idle_grace)
         } else {
-            view.accepted.max(view.since) + limits.header_timeout
+            view.accepted.max(view.since).saturating_add(limits.header_timeout)
         };
         return Verdict::at(due, now, Directive::CloseIdle);
     }
@@ -213,7 +220,7 @@ fn http2(
             // Its streams are asked one by one.
             return Verdict::nothing();
         }
-        let due = view.since.max(view.accepted) + limits.idle_timeout;
+        let due = view.since.max(view.accepted).saturating_add(limits.idle_timeout);
         return Verdict::at(due, now, Directive::Goaway);
     };
     let Some(pong) = view.pong else {

@@ -432,7 +432,8 @@ impl Record {
     /// Ends the streams whose time is over.
     pub(super) fn time_out_streams(&self, limit: Duration, now: Duration) {
         self.wake_streams(|stream| {
-            let over = !stream.timed_out && !stream.upgraded && stream.since + limit <= now;
+            let over =
+                !stream.timed_out && !stream.upgraded && stream.since.saturating_add(limit) <= now;
             stream.timed_out |= over;
             over
         });

@@ -213,7 +213,8 @@ impl Connections {
             let sooner = time + if ordered { AGAIN } else { limits.idle_grace.max(AGAIN) };
             next = Some(next.map_or(sooner, |next| next.min(sooner)));
         }
-        next.map(|next| self.epoch + next)
+        // A limit that lies beyond what the clock can count is never reached.
+        next.and_then(|next| self.epoch.checked_add(next))
     }
 
     /// What is in flight now, as the report names it.

@@ -420,3 +420,6 @@ impl<I: Io, S: Handle> Connection<I, S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

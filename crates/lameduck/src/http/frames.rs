@@ -151,10 +151,23 @@ mod tests {
         }
 
         #[test]
-        fn arbitrary_bytes_never_panic(chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..100), 0..20)) {
-            let mut frames = Frames::new();
-            for chunk in chunks {
-                frames.feed(&chunk);
+        fn arbitrary_bytes_say_the_same_however_they_are_cut(
+            bytes in prop::collection::vec(prop_oneof![3 => Just(0_u8), 1 => 0_u8..12, 1 => any::<u8>()], 0..300),
+            preface: bool,
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..20),
+        ) {
+            let start: &[u8] = if preface { PREFACE } else { &[] };
+            let bytes = [start, &bytes].concat();
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+            cuts.extend([0, bytes.len()]);
+            cuts.sort_unstable();
+            let mut piecemeal = Frames::new();
+            for cut in cuts.windows(2) {
+                piecemeal.feed(&bytes[cut[0]..cut[1]]);
+                let mut whole = Frames::new();
+                whole.feed(&bytes[..cut[1]]);
+                let says = |frames: &Frames| (frames.is_settled(), frames.at_boundary(), frames.has_ponged());
+                prop_assert_eq!(says(&piecemeal), says(&whole));
             }
         }
     }

@@ -303,3 +303,6 @@ impl<I> Tracked<I> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Action, Event, Hangup, Outcome, Phase, StopSignal};
-use crate::budget::{Budget, Deadlines};
+use crate::budget::{Budget, Deadlines, LONGEST};
 
 /// Signals this close to the first are the same event: a terminal and a supervisor often both deliver one.
 pub(crate) const SAME_SIGNAL: Duration = Duration::from_millis(250);
@@ -58,7 +58,8 @@ impl Machine {
         Machine {
             rules,
             phase: Phase::Starting,
-            start_by: now + rules.start,
+            // `Duration::MAX` stands for no limit.
+            start_by: now + rules.start.min(LONGEST),
             deadlines: None,
             first_signal: None,
             goodbye: false,
@@ -119,10 +120,12 @@ impl Machine {
         }
     }
 
-    /// Takes one event and says what is to be done. Every event also counts as [`Event::Time`].
+    /// Takes one event and says what is to be done. Every event also counts as [`Event::Time`], but for a phase of the
+    /// stop that it begins: whether anything is left in it must be asked before its deadline can find it so.
     #[must_use]
     pub(crate) fn step(&mut self, event: Event, now: Instant) -> Vec<Action> {
         let mut actions = Vec::new();
+        let before = self.phase;
         match event {
             Event::Started => {
                 if self.phase == Phase::Starting {
@@ -149,8 +152,15 @@ impl Machine {
             Event::Empty => self.empty(&mut actions),
             Event::Time => {}
         }
-        self.time(now, &mut actions);
+        if self.phase == before || !self.may_be_empty() {
+            self.time(now, &mut actions);
+        }
         actions
+    }
+
+    /// Whether the phase ends as soon as nothing is left in it.
+    fn may_be_empty(&self) -> bool {
+        matches!(self.phase, Phase::Draining | Phase::Finishing | Phase::Closing)
     }
 
     fn signal(&mut self, signal: StopSignal, now: Instant, actions: &mut Vec<Action>) {
@@ -215,9 +225,13 @@ impl Machine {
         }
     }
 
-    /// Does what the time asks for, as often as it asks: after a long pause several deadlines may be over.
+    /// Does what the time asks for, as often as it asks, up to the beginning of a phase that may be empty.
     fn time(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        let before = self.phase;
         while self.wake_at().is_some_and(|at| at <= now) {
+            if self.phase != before && self.may_be_empty() {
+                return;
+            }
             match self.phase {
                 Phase::Starting => {
                     self.failed = true;

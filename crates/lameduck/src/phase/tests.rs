@@ -150,12 +150,36 @@ fn time_alone_walks_a_stop_to_its_end_with_every_cut_in_order() {
 }
 
 #[test]
-fn a_pause_over_every_deadline_catches_up_in_one_step() {
+fn a_pause_over_every_deadline_catches_up_and_each_phase_is_asked_whether_it_is_empty() {
     let (mut machine, now) = in_phase(Phase::LameDuck, rules());
-    let actions = machine.step(Event::Time, now + Duration::from_secs(3600));
-    assert_eq!(machine.phase(), Phase::Stopped);
+    let late = now + Duration::from_secs(3600);
+    let mut actions = Vec::new();
+    let mut phases = Vec::new();
+    while machine.phase() != Phase::Stopped {
+        actions.extend(machine.step(Event::Time, late));
+        phases.push(machine.phase());
+    }
+    assert_eq!(phases, [Phase::Draining, Phase::Finishing, Phase::Closing, Phase::Stopped]);
     assert_eq!(actions.len(), 10);
-    assert_eq!(actions.last(), Some(&Action::Enter(Phase::Stopped)));
+    assert_eq!(machine.outcome(), Outcome::Forced);
+
+    let (mut machine, _) = in_phase(Phase::LameDuck, rules());
+    for event in [Event::Time, Event::Empty, Event::Empty, Event::Empty] {
+        let _ = machine.step(event, late);
+    }
+    assert_eq!((machine.phase(), machine.outcome()), (Phase::Stopped, Outcome::Clean));
+}
+
+/// 1. The budget gives a phase no time, since the service has nothing that would need it.
+/// 2. The phase began with its deadline over, and the stop was forced before anybody had asked what was left.
+#[test]
+fn a_phase_without_time_and_with_nothing_in_it_forces_nothing() {
+    let budget = Budget { finish: Duration::ZERO, close: Duration::ZERO, ..Budget::default() };
+    let (mut machine, now) = in_phase(Phase::Starting, Rules { budget, ..rules() });
+    let _ = machine.step(Event::StartFailed, now);
+    assert_eq!(machine.phase(), Phase::Closing);
+    let _ = machine.step(Event::Empty, now);
+    assert_eq!((machine.phase(), machine.outcome()), (Phase::Stopped, Outcome::Failed));
 }
 
 #[test]
@@ -245,6 +269,14 @@ fn the_exit_codes_are_the_documented_ones() {
     let codes = [Outcome::Clean, Outcome::Failed, Outcome::Forced, Outcome::Signalled(2)]
         .map(|outcome| outcome.code());
     assert_eq!(codes, [0, 1, 75, 130]);
+}
+
+#[test]
+fn a_start_may_take_for_ever() {
+    let rules = Rules { start: Duration::MAX, ..rules() };
+    let now = Instant::now();
+    let machine = Machine::new(rules, now);
+    assert!(machine.wake_at().is_some_and(|at| at > now + Duration::from_secs(300 * 24 * 3600)));
 }
 
 proptest! {

@@ -39,10 +39,8 @@ fn write(report: &Report, destination: &Destination) {
     if let Some(path) = &destination.file {
         let line = report.to_json() + "\n";
         if let Err(error) = std::fs::write(path, line) {
-            complaint = Some(format!(
-                "cannot write the report to {} (LAMEDUCK_REPORT): {error}\n",
-                path.display()
-            ));
+            complaint =
+                Some(format!("cannot write the report to {path:?} (LAMEDUCK_REPORT): {error}\n"));
         }
     }
     if destination.stderr {

@@ -52,17 +52,15 @@ fn report_file() -> Result<Option<PathBuf>, Error> {
     let named = std::env::var_os("LAMEDUCK_REPORT").filter(|path| !path.is_empty());
     let Some(path) = named.map(PathBuf::from) else { return Ok(None) };
     let wrong = |what: String| {
-        let path = path.display();
-        Err(Error::msg(format!("LAMEDUCK_REPORT is {path}, which cannot be written: {what}")))
+        Err(Error::msg(format!("LAMEDUCK_REPORT is {path:?}, which cannot be written: {what}")))
     };
-    if path.is_dir() {
+    if path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
         return wrong("it is a folder; name a file in it, such as report.json".to_owned());
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     if !folder.is_dir() {
-        let folder = folder.display();
-        return wrong(format!("there is no folder {folder}; create it, or choose another path"));
+        return wrong(format!("there is no folder {folder:?}; create it, or choose another path"));
     }
     let (at, access) = match path.exists() {
         true => (path.as_path(), Access::WRITE_OK),
@@ -70,8 +68,7 @@ fn report_file() -> Result<Option<PathBuf>, Error> {
     };
     match accessat(CWD, at, access, AtFlags::EACCESS) {
         Err(error @ (Errno::ACCESS | Errno::PERM | Errno::ROFS)) => wrong(format!(
-            "{error}; give this user the right to write {}, or choose another path",
-            at.display()
+            "{error}; give this user the right to write {at:?}, or choose another path"
         )),
         // What else may be wrong, or that the system cannot be asked, shows when it is written.
         Ok(()) | Err(_) => Ok(Some(path)),

@@ -240,7 +240,7 @@ async fn set_up<F>(
             self.0.events().send(Message::SetupOver);
         }
     }
-    let _over = Over(shared);
+    let over = Over(shared);
     #[cfg(not(feature = "http1"))]
     let _ = settings;
     let work = async {
@@ -264,5 +264,7 @@ async fn set_up<F>(
             }
         },
     };
+    // First, so that nobody waits for it: what is left of the budget may be nothing.
+    drop(over);
     shared.events().send(message);
 }

@@ -65,9 +65,13 @@ impl Load for Http2 {
         let _ = self.shared.signalled.set(at);
     }
 
+    fn stop(&self) {
+        self.shared.stopped.store(true, Ordering::Relaxed);
+    }
+
     fn tally(self: Box<Self>) -> Tally {
         let _ = lameduck_testkit::eventually(ENDED, || self.thread.is_finished());
-        self.shared.stopped.store(true, Ordering::Relaxed);
+        self.stop();
         self.thread.join().expect("a client doesn't panic");
         let mut tally = self.shared.tally.lock().unwrap_or_else(PoisonError::into_inner).clone();
         tally.answered = self.shared.answered.load(Ordering::Relaxed);

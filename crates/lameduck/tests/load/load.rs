@@ -10,6 +10,8 @@ pub(crate) trait Load: Send {
     fn answered(&self) -> u64;
     /// Says when the server was told to stop: from here on a client that is refused is at its end.
     fn signalled(&self, at: Instant);
+    /// Tells the clients to end after the request under way.
+    fn stop(&self);
     /// Waits for the clients' ends and counts.
     fn tally(self: Box<Self>) -> Tally;
 }
@@ -25,6 +27,10 @@ impl Load for Running {
 
     fn signalled(&self, at: Instant) {
         Running::signalled(self, at);
+    }
+
+    fn stop(&self) {
+        Running::stop(self);
     }
 
     fn tally(self: Box<Self>) -> Tally {

@@ -16,6 +16,7 @@ mod http2;
 mod idle;
 mod keep_alive;
 mod load;
+mod mix;
 mod mixed;
 mod need;
 mod sensitivity;

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use lameduck_testkit::{Certificate, KeepAlive, Link};
+use lameduck_testkit::{Certificate, Link};
 use libtest_mimic::Trial;
 
-use crate::fresh;
-use crate::http2::Http2;
-use crate::load::Load;
+use crate::mix::Mix;
 use crate::need::{Need, Needs};
 use crate::stops::{Stops, runs};
-use crate::target::{User, target};
+use crate::target::{User, target, with};
+
+/// Enough to keep two cores busy.
+const MIX: Mix = Mix { kept: 20, fresh: 20, streams: 10, uploads: 10, http2: 5 };
 
 pub(crate) fn trials(needs: &Needs) -> Vec<Trial> {
     let near = "a_mixed_load_loses_nothing_on_loopback";
@@ -39,14 +40,9 @@ fn case(name: &str, round_trip: Duration, tls: bool) -> Result<(), String> {
         if let Some(link) = &link {
             command = command.netns(&link.server.netns);
         }
-        if let Some(certificate) = &certificate {
-            command = command
-                .env("TLS_CERT", certificate.certificate())
-                .env("TLS_KEY", certificate.key());
-        }
-        let server = command.start();
+        let server = with(command, certificate.as_ref()).start();
         server.ready();
-        let start = || loads(server.addr(), round_trip, tls);
+        let start = || MIX.start(server.addr(), round_trip, tls);
         let loads = match &link {
             Some(link) => link.client.run(start),
             None => start(),
@@ -54,27 +50,4 @@ fn case(name: &str, round_trip: Duration, tls: bool) -> Result<(), String> {
         stops.stop(&server, loads, 300, Duration::from_millis(100));
     }
     stops.figures().lossless()
-}
-
-fn loads(addr: std::net::SocketAddr, round_trip: Duration, tls: bool) -> Vec<Box<dyn Load>> {
-    let spread = round_trip.mul_f64(2.5).max(Duration::from_millis(50));
-    let lines: String = (0..20).map(|line| format!("chunk {line:04}\n")).collect();
-    let body: Vec<u8> = (0..200_000_u32).map(|at| (at % 251) as u8).collect();
-    let kept = KeepAlive::new(addr).spread(spread);
-    let kept = if tls { kept.tls() } else { kept };
-    vec![
-        Box::new(kept.clone().clients(20).expect("OK").start()),
-        Box::new(fresh::start(addr, 20, round_trip, tls)),
-        // 100 ms each.
-        Box::new(kept.clone().clients(10).path("/stream?chunks=20&ms=5").expect(lines).start()),
-        // 50 ms each.
-        Box::new(
-            kept.clients(10)
-                .path("/echo")
-                .upload(body.clone(), 10, Duration::from_millis(5))
-                .expect(body)
-                .start(),
-        ),
-        Box::new(Http2::start(addr, 5, 4, tls)),
-    ]
 }

@@ -4,14 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 
 use lameduck_testkit::{
-    NOBODY, Readable, Server, ServerCommand, example, free_port, is_root, readable_by_anyone,
+    Certificate, NOBODY, Readable, Server, ServerCommand, example, free_port, is_root,
+    readable_by_anyone,
 };
 
 /// Four times the default. Where the machine stalls, a request can be on its way for longer than 250 ms (seen: a
 /// client's ACK and its request, sent at once, arrived 380 ms apart), and what crosses the server's end of stream after
 /// the grace is lost by the guarantee's own words: that would measure the machine. No stop takes longer by it, since
 /// every client of a load speaks.
-const IDLE_GRACE: &str = "1s";
+pub(crate) const IDLE_GRACE: &str = "1s";
 
 /// The program where every user can read it.
 static COPY: Mutex<Option<Readable>> = Mutex::new(None);
@@ -45,6 +46,16 @@ pub(crate) fn target(user: User, host: IpAddr, reached: IpAddr) -> ServerCommand
         .env("LAMEDUCK_IDLE_GRACE", IDLE_GRACE)
         .addr(SocketAddr::new(reached, port));
     if user == User::Ordinary && is_root() { command.user(NOBODY) } else { command }
+}
+
+/// The same with that certificate, if it is to speak TLS.
+pub(crate) fn with(command: ServerCommand, certificate: Option<&Certificate>) -> ServerCommand {
+    match certificate {
+        Some(certificate) => {
+            command.env("TLS_CERT", certificate.certificate()).env("TLS_KEY", certificate.key())
+        }
+        None => command,
+    }
 }
 
 /// The target on loopback.

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::super::state::{
     DIRTY, HANDSHAKE, HEAD, HEAD_OUT, HTTP2, LINGER, REQUEST, SETTLED, SPOKEN, UPGRADED,
 };
@@ -172,5 +174,45 @@ fn at_the_deadline_every_state_is_cut() {
         HANDSHAKE | HEAD,
     ] {
         assert_eq!(ask(view(flags), Mode::Cut, 100_000), act(Directive::Cut));
+    }
+}
+
+/// Short times, and those that stand for never.
+fn times() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        4 => (0_u64..200_000).prop_map(ms),
+        1 => Just(Duration::ZERO),
+        1 => Just(Duration::MAX),
+        1 => any::<Duration>(),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_state_and_the_limits_it_is_to_be_asked_later_or_not_at_all(
+        flags in 0_u32..1 << 18,
+        at in prop::collection::vec(0_u64..200_000, 5),
+        goaway: Option<bool>,
+        limits in (times(), times(), times(), times(), prop::option::of(times())),
+        now in 0_u64..300_000,
+        mode in prop::sample::select(vec![Mode::Serving, Mode::Goodbye, Mode::Draining, Mode::Cut]),
+    ) {
+        let (header_timeout, handshake_timeout, idle_timeout, idle_grace, request_timeout) = limits;
+        let limits =
+            Limits { header_timeout, handshake_timeout, idle_timeout, request_timeout, connections: None, idle_grace };
+        let view = View {
+            flags,
+            accepted: ms(at[0]),
+            since: ms(at[1]),
+            progress: ms(at[2]),
+            goaway: goaway.map(|_| ms(at[3])),
+            pong: goaway.filter(|ponged| *ponged).map(|_| ms(at[3])),
+        };
+        let verdict = judge(&view, mode, ms(at[4]), &limits, ms(now));
+        if let Some(later) = verdict.ask_at {
+            prop_assert!(later > ms(now), "{:?}", verdict);
+            prop_assert_eq!(verdict.directive, Directive::None);
+        }
+        prop_assert_eq!(verdict.directive == Directive::Cut, mode == Mode::Cut);
     }
 }

@@ -13,7 +13,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::io::retry_on_intr;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -67,7 +67,7 @@ impl Diagnostics {
         // A signal's handler may run on this thread, and interrupts even where others restart, since
         // the socket has a time-out (signal(7)).
         retry_on_intr(|| send(&self.socket, &question, SendFlags::empty()))?;
-        let mut pending = 0;
+        let (mut pending, end) = (0, Instant::now() + PATIENCE);
         loop {
             let (_, length) =
                 retry_on_intr(|| recv(&self.socket, self.buffer.as_mut_slice(), RecvFlags::TRUNC))?;
@@ -77,6 +77,8 @@ impl Diagnostics {
             let part = read(answer, self.sequence)?;
             pending += part.handshakes.iter().filter(|at| is_at(**at, local)).count();
             match part.end {
+                // Each part has its time, so that all of them together need one too.
+                None if Instant::now() >= end => return Err(io::ErrorKind::TimedOut.into()),
                 None => {}
                 Some(0) => return Ok(pending),
                 Some(error) => return Err(io::Error::from_raw_os_error(error)),
@@ -119,7 +121,8 @@ impl From<Unreadable> for io::Error {
 
 /// `SOCK_DIAG_BY_FAMILY`: the type of question and answer (linux/sock_diag.h).
 const BY_FAMILY: u16 = 20;
-/// `NLMSG_ERROR` and `NLMSG_DONE` (netlink(7)).
+/// `NLMSG_NOOP`, `NLMSG_ERROR` and `NLMSG_DONE` (netlink(7)).
+const NOOP: u16 = 1;
 const ERROR: u16 = 2;
 const DONE: u16 = 3;
 /// `NLM_F_REQUEST | NLM_F_DUMP`.
@@ -179,13 +182,18 @@ fn read(datagram: &[u8], sequence: u32) -> Result<Part, Unreadable> {
             kind @ (ERROR | DONE) => {
                 let errno = match *body {
                     [e0, e1, e2, e3, ..] => i32::from_ne_bytes([e0, e1, e2, e3]),
-                    _ if kind == ERROR => return Err(Unreadable("an error without a number")),
-                    _ => 0,
+                    [] if kind == DONE => 0,
+                    _ => return Err(Unreadable("an error without a number")),
                 };
+                if kind == ERROR && errno == 0 {
+                    // It says that the question was understood, not that nothing is pending.
+                    return Err(Unreadable("an acknowledgement that was not asked for"));
+                }
                 part.end = Some(errno.saturating_neg());
                 return Ok(part);
             }
-            _ => {}
+            NOOP => {}
+            _ => return Err(Unreadable("a message of an unknown type")),
         }
     }
     Ok(part)
@@ -258,7 +266,20 @@ mod tests {
         let refused = message(ERROR, 7, &(-13_i32).to_ne_bytes());
         assert_eq!(read(&refused, 7), Ok(Part { handshakes: vec![], end: Some(13) }));
         assert_eq!(read(&message(DONE, 7, &[]), 7), Ok(Part { handshakes: vec![], end: Some(0) }));
-        assert!(read(&message(ERROR, 7, &[1, 2]), 7).is_err());
+        for short in [&[][..], &[1, 2]] {
+            assert!(read(&message(ERROR, 7, short), 7).is_err());
+        }
+    }
+
+    /// 1. The kernel answers with something that is no list of sockets and no end of one.
+    /// 2. It was read as the end of a list without any, and the listener closed on handshakes under way.
+    #[test]
+    fn what_is_no_end_of_a_dump_is_not_taken_for_one() {
+        let acknowledged = message(ERROR, 7, &0_i32.to_ne_bytes());
+        assert!(read(&acknowledged, 7).is_err(), "NLMSG_ERROR with the number 0");
+        assert!(read(&message(DONE, 7, &[0, 0]), 7).is_err(), "half a number");
+        assert!(read(&message(4, 7, &[]), 7).is_err(), "NLMSG_OVERRUN: data was lost");
+        assert_eq!(read(&message(NOOP, 7, &[]), 7), Ok(Part::default()));
     }
 
     #[test]
@@ -311,6 +332,37 @@ mod tests {
             let mut bytes = length.to_ne_bytes().to_vec();
             bytes.extend(rest);
             let _part = read(&bytes, 0);
+        }
+
+        #[test]
+        fn what_is_cut_off_never_ends_a_dump(
+            states in prop::collection::vec((0_u8..14, any::<bool>()), 0..6),
+            cut: prop::sample::Index,
+        ) {
+            let local = |v6| if v6 { IpAddr::from(Ipv6Addr::LOCALHOST) } else { Ipv4Addr::LOCALHOST.into() };
+            let mut bytes: Vec<u8> =
+                states.iter().flat_map(|(state, v6)| socket(*state, local(*v6))).collect();
+            let sockets = bytes.len();
+            bytes.extend(message(DONE, 7, &0_i32.to_ne_bytes()));
+            let all = states.iter().filter(|(state, _)| [SYN_RECV, NEW_SYN_RECV].contains(state));
+            let whole = read(&bytes, 7).expect("nothing is wrong with it");
+            prop_assert_eq!((whole.handshakes.len(), whole.end), (all.count(), Some(0)));
+            let cut = cut.index(bytes.len());
+            if let Ok(part) = read(&bytes[..cut], 7) {
+                prop_assert_eq!(part.end, None);
+                prop_assert!(cut <= sockets, "half of the end was passed over");
+            }
+        }
+
+        #[test]
+        fn only_a_dump_s_own_end_says_that_nothing_is_pending(
+            kind: u16,
+            body in prop::collection::vec(prop_oneof![Just(0_u8), any::<u8>()], 0..12),
+        ) {
+            if read(&message(kind, 7, &body), 7).is_ok_and(|part| part.end == Some(0)) {
+                prop_assert_eq!(kind, DONE);
+                prop_assert!(body.is_empty() || body.starts_with(&[0; 4]));
+            }
         }
     }
 }

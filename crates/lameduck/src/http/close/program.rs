@@ -106,6 +106,8 @@ const fn instruction(code: u32, jf: u8, k: u32) -> Instruction {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Runs a program as filter.rst defines it, over a packet that begins with its IP header.
@@ -200,6 +202,51 @@ mod tests {
             for length in 0..whole.len() - 6 {
                 assert_eq!(run(&sink_takes_syns(), &whole[..length]), LISTENER);
             }
+        }
+    }
+
+    /// What the TCP header of a packet has at `offset`, told without the program's arithmetic.
+    fn tcp(packet: &[u8], offset: usize) -> Option<u8> {
+        let header = match packet.first()? >> 4 {
+            4 => usize::from(packet[0] & 0xF) * 4,
+            _ if *packet.get(6)? == 6 => 40,
+            _ => return None,
+        };
+        packet.get(header + offset).copied()
+    }
+
+    proptest! {
+        #[test]
+        fn any_packet_goes_where_its_header_says(
+            mut packet in prop::collection::vec(any::<u8>(), 0..120),
+            version in prop::sample::select(vec![0x40_u8, 0x60]),
+            tcp_next: bool,
+            flags: u8,
+            port: u16,
+        ) {
+            // Most bytes at random are no packet of either version, and no SYN.
+            if let Some(first) = packet.first_mut() {
+                *first = version | *first & 0xF;
+            }
+            if let Some(next) = packet.get_mut(6).filter(|_| tcp_next) {
+                *next = 6;
+            }
+            if let Some(at) = packet.get_mut(if version == 0x60 { 53 } else { 33 }) {
+                *at = flags;
+            }
+            let syn = tcp(&packet, 13).is_some_and(|flags| flags & 0x12 == 0x02);
+            prop_assert_eq!(run(&sink_takes_syns(), &packet), if syn { SINK } else { LISTENER });
+            let from = tcp(&packet, 0).zip(tcp(&packet, 1)).map(|(a, b)| u16::from_be_bytes([a, b]));
+            for port in [Some(port), from].into_iter().flatten() {
+                let wanted = if from == Some(port) { SINK } else { LISTENER };
+                prop_assert_eq!(run(&sink_takes_port(port), &packet), wanted);
+            }
+        }
+
+        #[test]
+        fn what_the_sink_takes_is_never_an_ack(packet: Vec<u8>) {
+            let acks = tcp(&packet, 13).is_some_and(|flags| flags & 0x10 != 0);
+            prop_assert!(!acks || run(&sink_takes_syns(), &packet) == LISTENER);
         }
     }
 }

@@ -99,7 +99,8 @@ impl BindError {
 
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot listen on {}: ", self.address)?;
+        // A path may hold anything, and an error is one line.
+        write!(f, "cannot listen on {}: ", self.address.to_string().escape_debug())?;
         match &self.problem {
             Problem::InUse => {
                 f.write_str("the address is in use; stop what holds it, or choose another port")
@@ -130,12 +131,12 @@ impl fmt::Display for BindError {
             Problem::NoFolder(folder) => write!(
                 f,
                 "the folder {} does not exist; create it, or choose another path",
-                folder.display()
+                folder.display().to_string().escape_debug()
             ),
             Problem::Forbidden(folder) => write!(
                 f,
                 "permission denied; give this user the right to write in {}, or choose another path",
-                folder.display()
+                folder.display().to_string().escape_debug()
             ),
             Problem::NotListening => f.write_str(
                 "the descriptor handed over is no listening TCP or Unix stream socket; check what \

@@ -1,0 +1,37 @@
+//! One process that serves all the time, and is stopped at the end: what lives long must not grow.
+
+use std::time::Duration;
+
+use lameduck_testkit::{Bounds, Certificate, Sample, pause};
+
+use crate::LIFETIME;
+use crate::clients::{answered, clients};
+use crate::lane::Lane;
+use crate::part::{Part, Standing};
+use crate::stops::Stops;
+use crate::target::{User, on_loopback, with};
+
+const NAMES: [&str; 2] = ["one process", "one process, TLS"];
+
+/// It is looked at in the middle of its load, so its descriptors are those of the moment.
+const BOUNDS: Bounds = Bounds { descriptors: 8, threads: 3, resident: 6 << 20 };
+
+pub(crate) fn run(lane: &Lane, tls: bool) -> Part {
+    let name = NAMES[usize::from(tls)];
+    let certificate = tls.then(Certificate::new);
+    let mut stops = Stops::of(name);
+    let mut samples = Vec::new();
+    let target = on_loopback(User::Ordinary).lifetime(LIFETIME);
+    let server = with(target, certificate.as_ref()).start();
+    server.ready();
+    let loads = clients(server.addr(), certificate.as_ref());
+    while !lane.is_over() && server.runs() {
+        pause(Duration::from_secs(1));
+        let holds = Sample::of(&server.proc());
+        samples.extend(holds);
+        lane.say(Standing { stops: 0, answered: answered(&loads), failed: 0, holds });
+    }
+    let faults = stops.end(&server, loads).err().into_iter().collect();
+    let figures = stops.counted();
+    Part::new(name, &figures.took, figures.all, faults).holding(&samples, &BOUNDS)
+}
