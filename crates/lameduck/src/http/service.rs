@@ -61,7 +61,7 @@ where
         };
         let (key, lost) = match record.state.has(state::HTTP2) {
             #[cfg(feature = "http2")]
-            true => (record.begin_stream(method, path), false),
+            true => (record.begin_stream(method, path, asked.grpc), false),
             _ => {
                 let flags = if has_body { state::BODY_OPEN } else { 0 };
                 (0, !record.begin(method, path, flags))
@@ -156,6 +156,9 @@ where
                     }
                 }
                 answer(late::failed(), guard, Ending::Completed, 0)
+            }
+            None if record.is_silent(key) => {
+                answer(late::body_timeout(), guard, Ending::Completed, state::ANSWERED)
             }
             None => {
                 let asked = this.traits.asked;
