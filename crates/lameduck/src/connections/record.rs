@@ -47,8 +47,8 @@ pub(crate) struct Record {
     fate: AtomicU8,
     /// Milliseconds since the server's epoch.
     since: AtomicU64,
-    /// When the peer last took bytes from us, or the handler began to wait for more of the request's body:
-    /// milliseconds since the server's epoch.
+    /// When the peer last took bytes from us, or the handler began to wait for more of the request's body, at the
+    /// latest: milliseconds since the server's epoch.
     progress: AtomicU64,
     /// HTTP/2: when the peer last took a part of a response's body: milliseconds since the server's epoch.
     data: AtomicU64,
@@ -130,12 +130,12 @@ impl Record {
 
     /// The peer took bytes from us.
     pub(crate) fn progressed(&self) {
-        self.progress.store(to_millis(self.server.coarse()), Ordering::Relaxed);
+        self.progress.store(to_millis(self.server.next_tick()), Ordering::Relaxed);
     }
 
     /// HTTP/2: the peer took a part of a response's body.
     pub(crate) fn data_taken(&self) {
-        self.data.store(to_millis(self.server.coarse()), Ordering::Relaxed);
+        self.data.store(to_millis(self.server.next_tick()), Ordering::Relaxed);
     }
 
     /// Whether the peer has taken no byte for as long as a connection may be silent.
@@ -229,7 +229,7 @@ impl Record {
         } else if let Some(stream) =
             self.requests().get(key).and_then(|request| request.stream.as_mut())
         {
-            stream.body_wait = waits.then(|| self.server.coarse());
+            stream.body_wait = waits.then(|| self.server.next_tick());
         }
     }
 
@@ -246,7 +246,7 @@ impl Record {
     #[cfg(feature = "http2")]
     pub(crate) fn set_window_wait(&self, key: u32, waits: bool) {
         if let Some(stream) = self.requests().get(key).and_then(|request| request.stream.as_mut()) {
-            stream.window_wait = waits.then(|| self.server.coarse());
+            stream.window_wait = waits.then(|| self.server.next_tick());
         }
     }
 

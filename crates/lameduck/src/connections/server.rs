@@ -17,6 +17,9 @@ use crate::sys::Remote;
 /// How soon to ask again after something was ordered while draining.
 const AGAIN: Duration = Duration::from_millis(10);
 
+/// How often a server is asked about its connections, at least.
+const TICK: Duration = Duration::from_secs(1);
+
 /// How often the clients of long requests are looked for, and how long a request is a long one.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -113,6 +116,11 @@ impl Connections {
     /// The time since the epoch as of the last tick: up to a second old, but free.
     pub(super) fn coarse(&self) -> Duration {
         Duration::from_millis(self.coarse.load(Ordering::Relaxed))
+    }
+
+    /// The next tick: the latest that it can be now. For what must not be over early, at no cost.
+    pub(super) fn next_tick(&self) -> Duration {
+        self.coarse() + TICK
     }
 
     /// How many connections are open.

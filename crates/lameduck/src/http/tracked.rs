@@ -175,7 +175,11 @@ impl<I: AsyncRead + Unpin> AsyncRead for Tracked<I> {
                 Speech::Unknown => {
                     let record = this.membership.record();
                     if !record.state.has(state::HEAD) {
-                        record.state.set(began(&buf.filled()[before..]));
+                        if !strip_empty_lines(buf, before) {
+                            record.state.set(state::SPOKEN);
+                            continue;
+                        }
+                        record.state.set(state::HEAD | state::SPOKEN);
                     }
                     if !this.listen_for_preface(buf, before) {
                         return Poll::Ready(Ok(()));
@@ -188,7 +192,11 @@ impl<I: AsyncRead + Unpin> AsyncRead for Tracked<I> {
                 Speech::Http1 => {
                     let record = this.membership.record();
                     if record.state.get() & (state::REQUEST | state::HEAD) == 0 {
-                        record.state.set(began(&buf.filled()[before..]));
+                        if !strip_empty_lines(buf, before) {
+                            record.state.set(state::SPOKEN);
+                            continue;
+                        }
+                        record.state.set(state::HEAD | state::SPOKEN);
                     }
                     return Poll::Ready(Ok(()));
                 }
@@ -294,13 +302,20 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
     }
 }
 
-/// What the first bytes of a head make of the connection. Empty lines before it mean nothing (RFC 9112, section
-/// 2.2): a connection on which nothing else comes is as idle as before.
-fn began(bytes: &[u8]) -> u32 {
-    match bytes.first() {
-        Some(b'\r' | b'\n') if bytes.iter().all(|byte| b"\r\n".contains(byte)) => state::SPOKEN,
-        _ => state::HEAD | state::SPOKEN,
+/// Takes empty lines before a request's head away: they mean nothing (RFC 9112, section 2.2), so that a connection on
+/// which nothing else comes is as idle as before. hyper would wait for the head behind them. `false`: nothing else
+/// is there.
+fn strip_empty_lines(buf: &mut ReadBuf<'_>, before: usize) -> bool {
+    let read = buf.filled_mut();
+    let new = &mut read[before..];
+    if !matches!(new.first(), Some(b'\r' | b'\n')) {
+        return true;
     }
+    let empty = new.iter().take_while(|byte| b"\r\n".contains(byte)).count();
+    let left = new.len() - empty;
+    new.copy_within(empty.., 0);
+    buf.set_filled(before + left);
+    left > 0
 }
 
 /// Whether an HTTP/2 peer has not got all that was sent. Unlike one of HTTP/1, it goes on sending (WINDOW_UPDATE)
