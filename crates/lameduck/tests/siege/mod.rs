@@ -52,6 +52,11 @@ struct Attack {
 pub(crate) struct Over(Arc<AtomicBool>);
 
 impl Over {
+    /// For an attacker that ends by itself.
+    pub(crate) fn never() -> Over {
+        Over(Arc::new(AtomicBool::new(false)))
+    }
+
     pub(crate) fn is(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
