@@ -12,7 +12,7 @@ mod siege;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use lameduck_testkit::{Client, Ending, Signal, pause};
+use lameduck_testkit::{Client, Ending, Signal, eventually, pause};
 
 use fixture::{SECOND, fixture, serving};
 use frames::{
@@ -159,11 +159,11 @@ fn a_head_that_never_ends_and_one_with_too_much_in_it_end_alone() {
     }
     let mut http2 = RawHttp2::connect(server.addr());
     let long = "x".repeat(120);
-    let names: Vec<String> = (0..150).map(|n| format!("x-{n}")).collect();
+    let names: Vec<String> = (0..125).map(|n| format!("x-{n}")).collect();
     let headers: Vec<(&str, &str)> = names.iter().map(|name| (&**name, &*long)).collect();
     http2.head(1, "GET", "/", &headers, true);
     let last = http2.until("the end of the stream", |frame| frame.ends_stream(1));
-    assert_ne!(last.kind, DATA, "150 fields of 120 bytes are served: {last:?}");
+    assert_ne!(last.kind, DATA, "125 fields of 120 bytes are served: {last:?}");
     http2.get(3, "/");
     assert_eq!(http2.body(3), b"OK");
 }
@@ -282,14 +282,17 @@ fn an_upload_of_which_nothing_comes_is_told_408_but_a_grpc_call_may_be_quiet() {
 fn a_peer_that_reads_nothing_at_all_is_cut_after_the_idle_timeout() {
     let _alone = alone();
     let server = serving(fixture(&["idle-timeout=1000", "http"]));
+    pause(ms(200));
+    let held = server.proc().sockets();
     let mut client = open(server.addr(), 1 << 29).expect("the server listens");
     client.send(&frame(8, 0, 0, &(1_u32 << 29).to_be_bytes())).unwrap();
     for stream in 0..20 {
         client.send(&request(2 * stream + 1, "GET", "/pour", true)).unwrap();
     }
-    let held = server.proc().sockets();
     let began = Instant::now();
-    while server.proc().sockets() >= held {
+    assert!(eventually(SECOND, || server.proc().sockets() > held));
+    pause(ms(500));
+    while server.proc().sockets() > held {
         assert!(began.elapsed() < 6 * SECOND, "the connection is still there");
         pause(ms(50));
     }
@@ -317,8 +320,7 @@ fn endless_streams_that_nobody_reads_disturb_nobody() {
     });
     // So many streams a connection, each with a piece of 64 KiB at most.
     siege.holds(2 * STREAMS * 96 * 1024);
-    let stopped = siege.stop(75);
-    stopped.in_budget();
+    siege.stop(0).in_budget().nothing_stuck();
 }
 
 #[test]
