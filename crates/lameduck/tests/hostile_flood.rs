@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use lameduck_testkit::{Client, Ending, Link, Signal, in_ci, pause, within};
 
 use fixture::{SECOND, fixture, get, serving};
-use siege::{MIB, Over, ROOM, Siege, alone};
+use siege::{MIB, Over, ROOM, Siege};
 
 const fn ms(time: u64) -> Duration {
     Duration::from_millis(time)
@@ -67,7 +67,6 @@ fn a_client_that_closed_without_waiting_is_given_up_once_its_kernel_says_so() {
     // 1. A client asks and closes. To the server that is the same as a client that closed its half and waits.
     // 2. Its kernel keeps the connection for a while (tcp_fin_timeout, a minute unless told otherwise), and then
     //    answers the next keepalive with a reset.
-    let _alone = alone();
     let link = match Link::new(ms(1)) {
         Ok(link) => link,
         Err(why) if !in_ci() => return println!("skipped: {why}"),

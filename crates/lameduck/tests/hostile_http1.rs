@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use lameduck_testkit::{Client, Ending, Failure, Response, Server, Signal, pause};
 
 use fixture::{SECOND, fixture, get, metric, serving, with_admin};
-use siege::{MIB, ROOM, Siege, alone};
+use siege::{MIB, ROOM, Siege};
 
 /// What a client smuggles behind a request that is wrong.
 const SMUGGLED: &str = "GET /stop HTTP/1.1\r\nHost: test\r\n\r\n";
@@ -56,7 +56,6 @@ fn nothing_lost(server: &Server, admin: SocketAddr) {
 
 #[test]
 fn heads_that_are_wrong_are_told_400_and_nothing_behind_them_is_a_request() {
-    let _alone = alone();
     let (server, admin) = start();
     for head in [
         // Lengths that contradict each other, or are none.
@@ -101,7 +100,6 @@ fn heads_that_are_wrong_are_told_400_and_nothing_behind_them_is_a_request() {
 
 #[test]
 fn heads_that_are_too_much_are_told_431_or_414_although_the_client_goes_on_sending() {
-    let _alone = alone();
     let (server, admin) = start();
     let many: String = (0..200).map(|n| format!("X-{n}: y\r\n")).collect();
     let many = format!("GET / HTTP/1.1\r\nHost: test\r\n{many}\r\n{SMUGGLED}");
@@ -118,7 +116,6 @@ fn heads_that_are_too_much_are_told_431_or_414_although_the_client_goes_on_sendi
 
 #[test]
 fn a_method_that_nobody_knows_is_the_services_own_business() {
-    let _alone = alone();
     let (server, admin) = start();
     let head =
         format!("{} /echo HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n", "X".repeat(5_000));
@@ -128,7 +125,6 @@ fn a_method_that_nobody_knows_is_the_services_own_business() {
 
 #[test]
 fn chunks_that_are_wrong_end_the_request_and_nothing_behind_them_is_another() {
-    let _alone = alone();
     let (server, admin) = start();
     for body in [
         "xyz\r\nabc\r\n0\r\n\r\n",
@@ -151,7 +147,6 @@ fn chunks_that_are_wrong_end_the_request_and_nothing_behind_them_is_another() {
 
 #[test]
 fn with_both_lengths_the_chunks_count_and_nothing_in_them_is_a_request() {
-    let _alone = alone();
     let (server, admin) = start();
     for lengths in [
         "Content-Length: 4\r\nTransfer-Encoding: chunked",
@@ -169,7 +164,6 @@ fn with_both_lengths_the_chunks_count_and_nothing_in_them_is_a_request() {
 
 #[test]
 fn a_head_that_is_refused_during_the_drain_is_told_so_and_holds_nothing() {
-    let _alone = alone();
     let (server, _) = start();
     let mut clients: Vec<(Client, u16)> = Vec::new();
     for (half, status) in [("GET / HTTP/1.1\r\nX: a\0", 400), ("GET / HTTP/1.1\r\nX: ", 431)] {
@@ -199,7 +193,6 @@ fn a_head_that_is_refused_during_the_drain_is_told_so_and_holds_nothing() {
 fn a_head_that_was_refused_just_before_the_deadline_is_not_in_flight() {
     // 1. A head is refused 431; its client goes on sending, so the connection lingers.
     // 2. The drain deadline comes meanwhile: nothing was abandoned.
-    let _alone = alone();
     let command = fixture(&["http"]).env("LAMEDUCK_DRAIN", "900ms");
     let server = serving(command);
     let mut client = Client::connect(server.addr()).expect("the server listens");

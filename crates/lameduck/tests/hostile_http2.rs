@@ -18,7 +18,7 @@ use fixture::{SECOND, fixture, serving};
 use frames::{
     DATA, END_STREAM, GOAWAY, HEADERS, Next, PING, PREFACE, RST_STREAM, RawHttp2, SETTINGS,
 };
-use siege::{MIB, Over, ROOM, Siege, alone};
+use siege::{MIB, Over, ROOM, Siege};
 
 const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 4;
@@ -145,7 +145,6 @@ fn floods_of_frames_that_cost_nothing_disturb_nobody() {
 
 #[test]
 fn a_head_that_never_ends_and_one_with_too_much_in_it_end_alone() {
-    let _alone = alone();
     let server = serving(fixture(&["http"]));
     let begun = frame(HEADERS, 0, 1, &block("GET", "/"));
     let mut endless = open(server.addr(), 65_535).expect("the server listens");
@@ -170,7 +169,6 @@ fn a_head_that_never_ends_and_one_with_too_much_in_it_end_alone() {
 
 #[test]
 fn a_stream_whose_peer_makes_no_room_is_reset_after_the_idle_timeout_and_others_go_on() {
-    let _alone = alone();
     let server = serving(fixture(&["idle-timeout=1500", "http"]));
     let mut http2 = RawHttp2::connect(server.addr());
     http2.send(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 64]);
@@ -199,8 +197,7 @@ fn a_reader_that_pauses_with_its_window_closed_gets_its_response_whole_while_dra
     // 1. A handler's response is a single piece: hyper and h2 have all of it, and no stream is left to lameduck.
     // 2. Its peer has closed its window, and the drain begins; the GOAWAYs and the PING are exchanged.
     // 3. Nothing waits to be written, so that the connection looks done; h2 still holds most of the response.
-    let _alone = alone();
-    let server = serving(fixture(&["http"]));
+    let server = serving(fixture(&["http"]).env("LAMEDUCK_DRAIN", "8s"));
     let mut http2 = RawHttp2::connect(server.addr());
     http2.get(1, "/big?n=200");
     http2.until("the response's begin", |frame| frame.kind == DATA);
@@ -214,13 +211,13 @@ fn a_reader_that_pauses_with_its_window_closed_gets_its_response_whole_while_dra
     assert_eq!(http2.end(3 * SECOND), Next::Eof);
     let data = http2.seen().iter().filter(|frame| frame.kind == DATA);
     assert_eq!(data.map(|frame| frame.payload.len()).sum::<usize>(), 200 * 1024);
-    let exit = server.wait_exit(5 * SECOND);
+    drop(http2);
+    let exit = server.wait_exit(10 * SECOND);
     fixture::ended(&exit, 0, "clean");
 }
 
 #[test]
 fn a_response_that_is_never_read_ends_with_its_connection_although_its_peer_sends_pings() {
-    let _alone = alone();
     let server = serving(fixture(&["idle-timeout=1000", "http"]));
     let mut http2 = RawHttp2::connect(server.addr());
     http2.get(1, "/big?n=200");
@@ -239,7 +236,6 @@ fn a_response_that_is_never_read_ends_with_its_connection_although_its_peer_send
 
 #[test]
 fn pings_alone_do_not_keep_a_connection() {
-    let _alone = alone();
     let server = serving(fixture(&["idle-timeout=1000", "http"]));
     let mut http2 = RawHttp2::connect(server.addr());
     http2.get(1, "/");
@@ -261,7 +257,6 @@ fn pings_alone_do_not_keep_a_connection() {
 
 #[test]
 fn an_upload_of_which_nothing_comes_is_told_408_but_a_grpc_call_may_be_quiet() {
-    let _alone = alone();
     let server = serving(fixture(&["idle-timeout=1000", "http"]));
     let mut http2 = RawHttp2::connect(server.addr());
     http2.head(1, "POST", "/echo", &[], false);
@@ -280,7 +275,6 @@ fn an_upload_of_which_nothing_comes_is_told_408_but_a_grpc_call_may_be_quiet() {
 
 #[test]
 fn a_peer_that_reads_nothing_at_all_is_cut_after_the_idle_timeout() {
-    let _alone = alone();
     let server = serving(fixture(&["idle-timeout=1000", "http"]));
     pause(ms(200));
     let held = server.proc().sockets();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use lameduck_testkit::{Client, Ending, Failure, pause};
 
 use fixture::{SECOND, asking, fixture, get, metric, serving, with_admin};
-use siege::{MIB, Over, ROOM, Siege, alone};
+use siege::{MIB, Over, ROOM, Siege};
 
 const fn ms(time: u64) -> Duration {
     Duration::from_millis(time)
@@ -78,7 +78,6 @@ fn bodies_that_stop_coming_meet_the_idle_timeout_and_disturb_nobody() {
 
 #[test]
 fn an_upload_of_which_nothing_comes_is_told_408_and_one_that_trickles_is_not() {
-    let _alone = alone();
     let server = serving(fixture(&["idle-timeout=1000", "http"]));
     let head = b"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 30\r\n\r\n0";
     let mut silent = connections(server.addr(), 1, head).remove(0);
@@ -107,7 +106,6 @@ fn a_body_of_single_bytes_takes_no_more_memory_than_its_bytes() {
     // 1. A client sends its body byte by byte, each in a segment of its own.
     // 2. hyper reads each into a new buffer of 8 KiB, since the one before is still held.
     // 3. The handler collects the pieces: 8 KiB for each byte, 16 GB for the 2 MB that axum allows.
-    let _alone = alone();
     let server = serving(fixture(&["http"]));
     let head = b"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 4000\r\n\r\n";
     let mut client = connections(server.addr(), 1, head).remove(0);
@@ -154,7 +152,6 @@ fn connections_that_say_nothing_meet_the_idle_timeout_and_disturb_nobody() {
 
 #[test]
 fn empty_lines_leave_a_connection_as_idle_as_it_was() {
-    let _alone = alone();
     let server = serving(fixture(&["header-timeout=500", "idle-timeout=3000", "http"]));
     let mut fresh = connections(server.addr(), 1, b"\r\n").remove(0);
     let mut used = asking(server.addr(), "/");
@@ -183,7 +180,6 @@ fn empty_lines_leave_a_connection_as_idle_as_it_was() {
 
 #[test]
 fn a_client_that_resets_during_its_request_is_given_up_within_a_second() {
-    let _alone = alone();
     let (command, admin) = with_admin(fixture(&["http"]));
     let server = serving(command);
     let gone = |count| {
@@ -208,7 +204,6 @@ fn a_client_that_resets_during_its_request_is_given_up_within_a_second() {
 
 #[test]
 fn a_client_that_resets_during_its_request_does_not_hold_the_drain() {
-    let _alone = alone();
     let (command, admin) = with_admin(fixture(&["http"]));
     let server = serving(command);
     let hanging = asking(server.addr(), "/hang");
@@ -224,7 +219,6 @@ fn a_client_that_resets_during_its_request_does_not_hold_the_drain() {
 
 #[test]
 fn a_client_that_only_closed_its_half_is_served_however_long_it_takes() {
-    let _alone = alone();
     let server = serving(fixture(&["idle-timeout=1000", "http"]));
     let mut client = asking(server.addr(), "/sleep?ms=4000");
     client.half_close();

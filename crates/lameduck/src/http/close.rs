@@ -132,7 +132,8 @@ impl fmt::Display for Closed {
 ///
 /// Takes a few milliseconds where nobody is connecting, a round trip of the slowest client where
 /// somebody is, and no longer than `limit`, which begins now. Where descriptors have run out it tries
-/// again every 10 ms, also past the limit, so that what waits is not reset for that. An own Unix socket's file is removed first.
+/// again every 10 ms, also past the limit, so that what waits is not reset for that. An own Unix
+/// socket's file is removed first.
 ///
 /// Dropping the future closes the listener at once, with the loss that it means.
 pub(crate) async fn close(
@@ -332,8 +333,8 @@ async fn empty_unix(
 }
 
 /// Accepts by `next` until nothing is waiting. Lets other tasks run every 64 connections. Past the
-/// deadline it tries as often as a queue has places, and no more: there may always be another. Who waits for the
-/// whole has a deadline of its own.
+/// deadline it tries as often as a queue has places, and no more: there may always be another.
+/// With the pauses for want of descriptors that is 40 s: the drain deadline, which ends the process, comes first.
 async fn empty(
     next: impl Fn() -> io::Result<Accepted>,
     accept: &mut impl FnMut(Accepted),
