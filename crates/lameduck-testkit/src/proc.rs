@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A process, looked at from outside.
 #[derive(Debug, Clone, Copy)]
@@ -45,11 +46,31 @@ impl Proc {
     /// Its resident memory in bytes; 0 once it has ended.
     #[must_use]
     pub fn resident(&self) -> usize {
+        self.memory("VmRSS:")
+    }
+
+    /// The most resident memory that it ever had, in bytes; 0 once it has ended.
+    #[must_use]
+    pub fn peak(&self) -> usize {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, name: &str) -> usize {
         let status = fs::read_to_string(self.path("status")).unwrap_or_default();
         let kib = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
+            .find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB")?.parse().ok());
         kib.unwrap_or(0_usize) * 1024
+    }
+
+    /// The processor time that it has used, in user and kernel mode, to 10 ms; 0 once it was waited for.
+    #[must_use]
+    pub fn processor_time(&self) -> Duration {
+        let stat = fs::read_to_string(self.path("stat")).unwrap_or_default();
+        let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+        // The 14th and 15th of all, in ticks of a hundredth of a second (proc(5), USER_HZ).
+        let ticks = fields.split(' ').skip(11).take(2).filter_map(|text| text.parse::<u64>().ok());
+        Duration::from_millis(ticks.sum::<u64>() * 10)
     }
 
     /// The processes that it started and that still run.

@@ -220,15 +220,6 @@ fn a_report_file_that_nobody_reads_does_not_hold_the_exit() {
     assert!(exit.at - signal < SECOND + ROOM, "{:?}", exit.at - signal);
 }
 
-/// The processor time that a process has used: fields 14 and 15 of its stat (proc_pid_stat(5)), in hundredths.
-fn processor_time(pid: u32) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
-    let fields = stat.rsplit_once(") ").expect("a name in parentheses").1;
-    let ticks: u64 =
-        fields.split(' ').skip(11).take(2).map(|text| text.parse::<u64>().unwrap_or(0)).sum();
-    Duration::from_millis(ticks * 10)
-}
-
 #[test]
 fn without_descriptors_it_warns_once_does_not_spin_and_recovers() {
     // 1. More clients connect than the service has descriptors for: it warns.
@@ -239,9 +230,9 @@ fn without_descriptors_it_warns_once_does_not_spin_and_recovers() {
     let mut held: Vec<Client> =
         (0..100).map(|_| Client::connect(server.addr()).expect("the kernel connects it")).collect();
     server.wait_for_stderr("cannot accept more connections for now", 5 * SECOND);
-    let before = processor_time(server.pid());
+    let before = server.proc().processor_time();
     pause(1500 * MILLIS);
-    let used = processor_time(server.pid()) - before;
+    let used = server.proc().processor_time() - before;
     assert!(used < 300 * MILLIS, "{used:?} of processor time in 1.5 s of waiting");
 
     for client in &mut held {

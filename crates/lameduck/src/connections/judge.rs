@@ -33,10 +33,16 @@ pub(crate) enum Directive {
     CloseIdle = 3,
     /// Answer half a head 408 and close; give up a handshake.
     HeadTimeout = 4,
-    /// The request took too long, or its client reads nothing: cancel the handler and answer 503, or cut.
-    RequestTimeout = 5,
+    /// The client is gone: give up what it asked for.
+    Gone = 5,
+    /// The peer takes nothing of what is sent to it: cut.
+    Stalled = 6,
+    /// The peer sends nothing of the body that the handler waits for: cancel the handler and answer 408.
+    BodyTimeout = 7,
+    /// The request took too long: cancel the handler and answer 503, or cut.
+    RequestTimeout = 8,
     /// The drain deadline: as before, for whatever the connection does.
-    Cut = 6,
+    Cut = 9,
 }
 
 impl Directive {
@@ -47,7 +53,10 @@ impl Directive {
             2 => Directive::AssumePong,
             3 => Directive::CloseIdle,
             4 => Directive::HeadTimeout,
-            5 => Directive::RequestTimeout,
+            5 => Directive::Gone,
+            6 => Directive::Stalled,
+            7 => Directive::BodyTimeout,
+            8 => Directive::RequestTimeout,
             _ => Directive::Cut,
         }
     }
@@ -66,8 +75,10 @@ pub(crate) struct View {
     /// When its present state began: the head's first byte, the request, the end of the last response. The last
     /// of these is as of the tick before it, unless a drain had begun: up to [`TICK`] too early.
     pub(crate) since: Duration,
-    /// When the peer last took bytes from us, as of the tick before it.
+    /// When the peer last took bytes from us, or the handler began to wait for more of its body.
     pub(crate) progress: Duration,
+    /// HTTP/2: when the peer last took a part of a response's body.
+    pub(crate) data: Duration,
     /// When GOAWAY was sent.
     pub(crate) goaway: Option<Duration>,
     /// When the PING's answer was assumed.
@@ -173,13 +184,19 @@ fn http1(
         // A response that is on its way, to a peer that takes none of it.
         let writes = view.flags & state::DIRTY != 0
             && (view.flags & state::HEAD_OUT != 0 || view.flags & state::REQUEST == 0);
-        let stalled = writes.then(|| {
-            view.progress.max(view.since).saturating_add(limits.idle_timeout).saturating_add(TICK)
-        });
-        return match due.into_iter().chain(stalled).min() {
-            Some(due) => Verdict::at(due, now, Directive::RequestTimeout),
-            None => Verdict::nothing(),
-        };
+        // A body of which nothing comes, and no answer to it yet.
+        let waits = view.flags & (state::REQUEST | state::BODY_WAIT | state::HEAD_OUT)
+            == state::REQUEST | state::BODY_WAIT;
+        let silent = view.progress.max(view.since).saturating_add(limits.idle_timeout);
+        return [
+            (due, Directive::RequestTimeout),
+            (waits.then_some(silent), Directive::BodyTimeout),
+            (writes.then_some(silent), Directive::Stalled),
+        ]
+        .into_iter()
+        .filter_map(|(due, directive)| Some((due?, directive)))
+        .min_by_key(|(due, _)| *due)
+        .map_or(Verdict::nothing(), |(due, directive)| Verdict::at(due, now, directive));
     }
     if view.flags & state::HEAD != 0 {
         return Verdict::at(
@@ -212,6 +229,12 @@ fn http2(
         return Verdict::at(due, now, Directive::CloseIdle);
     }
     let busy = view.flags & state::REQUEST != 0;
+    let dirty = view.flags & state::DIRTY != 0;
+    // Frames that the kernel does not take, since the peer reads nothing.
+    let stalled = view.progress.saturating_add(limits.idle_timeout);
+    if dirty && stalled <= now {
+        return Verdict::now(Directive::Stalled);
+    }
     let Some(goaway) = view.goaway else {
         if draining {
             return Verdict::now(Directive::Goaway);
@@ -226,12 +249,20 @@ fn http2(
     let Some(pong) = view.pong else {
         return Verdict::at(goaway + PONG, now, Directive::AssumePong);
     };
-    if busy || view.flags & state::DIRTY != 0 {
-        // With no stream open, the last response may still be on its way to a slow reader.
+    if busy {
         return Verdict::nothing();
     }
-    // h2 closes by itself once no stream is open.
-    Verdict::at(pong.max(view.since) + SEVER, now, Directive::CloseIdle)
+    if dirty {
+        return Verdict::at(stalled, now, Directive::Stalled);
+    }
+    if view.flags & state::PONG != 0 {
+        // The peer stopped in the middle of a frame, so that h2 never got the PING's answer.
+        return Verdict::at(pong.max(view.since) + SEVER, now, Directive::CloseIdle);
+    }
+    // h2 closes by itself once no stream is open. Until then it holds what is left of a response, for a slow
+    // reader that has closed its window.
+    let due = view.data.max(view.since).max(goaway).saturating_add(limits.idle_timeout);
+    Verdict::at(due, now, Directive::Stalled)
 }
 
 #[cfg(test)]

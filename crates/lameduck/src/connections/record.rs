@@ -1,6 +1,6 @@
 //! The record of one connection.
 
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -10,9 +10,9 @@ use http::uri::PathAndQuery;
 use tokio_util::sync::CancellationToken;
 
 use super::judge::View;
-use super::request::{Requests, Stream};
+use super::request::{Over, Requests, Stream};
 use super::state::{self, State};
-use super::{Connections, Directive, Ending, Mode, Peer, Request};
+use super::{Connections, Directive, Ending, Limits, Mode, Peer, Request};
 use crate::budget::Deadlines;
 use crate::lifecycle::{Scope, Shared};
 use crate::report::{RequestCounts, Stuck, StuckKind};
@@ -47,8 +47,13 @@ pub(crate) struct Record {
     fate: AtomicU8,
     /// Milliseconds since the server's epoch.
     since: AtomicU64,
-    /// When the peer last took bytes from us: milliseconds since the server's epoch.
+    /// When the peer last took bytes from us, or the handler began to wait for more of the request's body, at the
+    /// latest: milliseconds since the server's epoch.
     progress: AtomicU64,
+    /// HTTP/2: when the peer last took a part of a response's body: milliseconds since the server's epoch.
+    data: AtomicU64,
+    /// HTTP/2: a stream is over before its time, and has to be looked up.
+    streams_over: AtomicBool,
     /// The same, plus one; 0 for not yet.
     goaway: AtomicU64,
     pong: AtomicU64,
@@ -84,6 +89,8 @@ impl Record {
             fate: AtomicU8::new(Fate::Closed as u8),
             since: AtomicU64::new(to_millis(accepted)),
             progress: AtomicU64::new(0),
+            data: AtomicU64::new(0),
+            streams_over: AtomicBool::new(false),
             goaway: AtomicU64::new(0),
             pong: AtomicU64::new(0),
             begun: AtomicU32::new(0),
@@ -129,7 +136,18 @@ impl Record {
 
     /// The peer took bytes from us.
     pub(crate) fn progressed(&self) {
-        self.progress.store(to_millis(self.server.coarse()), Ordering::Relaxed);
+        self.progress.store(to_millis(self.server.next_tick()), Ordering::Relaxed);
+    }
+
+    /// HTTP/2: the peer took a part of a response's body.
+    pub(crate) fn data_taken(&self) {
+        self.data.store(to_millis(self.server.next_tick()), Ordering::Relaxed);
+    }
+
+    /// Whether the peer has taken no byte for as long as a connection may be silent.
+    pub(crate) fn takes_nothing(&self) -> bool {
+        let last = self.view().progress.max(self.view().since);
+        last.saturating_add(self.server.limits().idle_timeout) <= self.server.now()
     }
 
     /// How many requests have begun, ever.
@@ -169,15 +187,13 @@ impl Record {
 
     /// An HTTP/2 request begins; its key.
     #[cfg(feature = "http2")]
-    pub(crate) fn begin_stream(&self, method: &Method, path: Option<&PathAndQuery>) -> u32 {
-        let stream = Stream {
-            since: self.server.now(),
-            head_out: false,
-            upgraded: false,
-            body_wait: false,
-            timed_out: false,
-            waker: None,
-        };
+    pub(crate) fn begin_stream(
+        &self,
+        method: &Method,
+        path: Option<&PathAndQuery>,
+        grpc: bool,
+    ) -> u32 {
+        let stream = Stream::new(self.server.now(), grpc);
         let mut requests = self.requests();
         let key = requests.insert(Request {
             method: method.clone(),
@@ -214,21 +230,12 @@ impl Record {
         }
     }
 
-    /// Whether the head of the handler's own response is out: a 503 of ours does not count for a stream.
-    #[cfg(feature = "http2")]
-    pub(crate) fn head_is_out(&self, key: u32) -> bool {
-        if key == 0 {
-            return self.state.has(state::HEAD_OUT);
-        }
-        let mut requests = self.requests();
-        requests.get(key).and_then(|request| request.stream.as_ref()).is_some_and(|s| s.head_out)
-    }
-
     /// The handler waits for the request's body, or does not any more.
     pub(crate) fn set_body_wait(&self, key: u32, waits: bool) {
         if key == 0 {
             if self.state.has(state::BODY_WAIT) != waits {
                 if waits {
+                    self.progressed();
                     self.state.set(state::BODY_WAIT);
                 } else {
                     self.state.clear(state::BODY_WAIT);
@@ -237,7 +244,7 @@ impl Record {
         } else if let Some(stream) =
             self.requests().get(key).and_then(|request| request.stream.as_mut())
         {
-            stream.body_wait = waits;
+            stream.body_wait = waits.then(|| self.server.next_tick());
         }
     }
 
@@ -248,6 +255,31 @@ impl Record {
         } else {
             self.set_body_wait(key, false);
         }
+    }
+
+    /// The stream's response waits for its peer to make room, or does not any more.
+    #[cfg(feature = "http2")]
+    pub(crate) fn set_window_wait(&self, key: u32, waits: bool) {
+        if let Some(stream) = self.requests().get(key).and_then(|request| request.stream.as_mut()) {
+            stream.window_wait = waits.then(|| self.server.next_tick());
+        }
+    }
+
+    /// Whether the stream's response is to be dropped: its time is over and its head is out, or its peer makes
+    /// no room for it. It then counts as cut.
+    #[cfg(feature = "http2")]
+    pub(crate) fn cuts_stream(&self, key: u32) -> bool {
+        let directed = self.directive.load(Ordering::Relaxed) >= Directive::BodyTimeout as u8;
+        if !directed && !self.streams_over.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut requests = self.requests();
+        let Some(stream) = requests.get(key).and_then(|request| request.stream.as_mut()) else {
+            return false;
+        };
+        let over = directed || stream.over.is_some();
+        stream.cut |= (over && stream.head_out) || stream.over == Some(Over::Stalled);
+        stream.cut
     }
 
     /// Keeps the waker of a stream's task.
@@ -276,8 +308,10 @@ impl Record {
         if self.state.has(state::GONE) {
             return;
         }
+        let stream = requests.get(key).and_then(|request| request.stream.as_ref());
+        let cut = stream.is_some_and(|stream| stream.cut);
         requests.remove(key);
-        self.count(ending);
+        self.count(if cut { Ending::Cut } else { ending });
         if requests.len() == 0 {
             self.touch();
             self.state.clear(state::REQUEST);
@@ -300,7 +334,7 @@ impl Record {
         let mut requests = self.requests();
         self.state.set(state::GONE);
         let flags = self.state.get();
-        let by_us = self.fate() == Fate::Cut || self.directive() >= Directive::RequestTimeout;
+        let by_us = self.fate() == Fate::Cut || self.directive() >= Directive::BodyTimeout;
         let ending = if by_us { Ending::Cut } else { Ending::Gone };
         if flags & state::HTTP2 != 0 {
             (0..requests.len()).for_each(|_| self.count(ending));
@@ -375,16 +409,24 @@ impl Record {
 
     /// Whether the time of the request is over.
     pub(crate) fn is_over(&self, key: u32) -> bool {
-        if self.directive.load(Ordering::Relaxed) >= Directive::RequestTimeout as u8 {
-            return true;
+        self.directive.load(Ordering::Relaxed) >= Directive::BodyTimeout as u8
+            || (key != 0 && self.over(key).is_some())
+    }
+
+    /// Whether it is over because nothing more came of the request's body.
+    pub(crate) fn is_silent(&self, key: u32) -> bool {
+        match key {
+            0 => self.directive() == Directive::BodyTimeout,
+            key => self.over(key) == Some(Over::Silent),
         }
-        key != 0
-            && self.server.limits().request_timeout.is_some()
-            && self
-                .requests()
-                .get(key)
-                .and_then(|request| request.stream.as_ref())
-                .is_some_and(|stream| stream.timed_out)
+    }
+
+    /// Why the stream is over before its time.
+    fn over(&self, key: u32) -> Option<Over> {
+        if !self.streams_over.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.requests().get(key)?.stream.as_ref()?.over
     }
 
     /// The task has dealt with a directive; a higher one may have come meanwhile and stays.
@@ -430,11 +472,15 @@ impl Record {
     }
 
     /// Ends the streams whose time is over.
-    pub(super) fn time_out_streams(&self, limit: Duration, now: Duration) {
+    pub(super) fn time_out_streams(&self, limits: &Limits, now: Duration) {
         self.wake_streams(|stream| {
-            let over =
-                !stream.timed_out && !stream.upgraded && stream.since.saturating_add(limit) <= now;
-            stream.timed_out |= over;
+            let before = stream.over;
+            stream.over = stream.judge(limits, now);
+            let over = stream.over != before;
+            if over {
+                // Before the wake, which is what the stream's task looks for it after.
+                self.streams_over.store(true, Ordering::Relaxed);
+            }
             over
         });
     }
@@ -448,6 +494,7 @@ impl Record {
             accepted: self.accepted,
             since: Duration::from_millis(self.since.load(Ordering::Relaxed)),
             progress: Duration::from_millis(self.progress.load(Ordering::Relaxed)),
+            data: Duration::from_millis(self.data.load(Ordering::Relaxed)),
             goaway: at(&self.goaway),
             pong: at(&self.pong),
         }
@@ -504,7 +551,7 @@ impl Record {
                 let (doing, age) = match &request.stream {
                     None => (http1, age),
                     Some(stream) => (
-                        match (stream.head_out, stream.body_wait) {
+                        match (stream.head_out, stream.body_wait.is_some()) {
                             _ if stream.upgraded => "upgraded",
                             (true, _) => "writing the response",
                             (false, true) => "waiting for the request's body",

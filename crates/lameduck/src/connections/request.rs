@@ -8,6 +8,8 @@ use http::Method;
 use http::uri::PathAndQuery;
 use slab::Slab;
 
+use super::Limits;
+
 /// One request in flight.
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -28,10 +30,68 @@ pub(crate) struct Stream {
     pub(crate) head_out: bool,
     /// It left HTTP: a WebSocket, for instance (RFC 8441).
     pub(crate) upgraded: bool,
-    pub(crate) body_wait: bool,
-    /// Its time is over.
-    pub(crate) timed_out: bool,
+    /// Its handler has waited for more of the request's body since then.
+    pub(crate) body_wait: Option<Duration>,
+    /// Its response has waited for the peer to make room since then.
+    pub(crate) window_wait: Option<Duration>,
+    /// It is a gRPC call, in which a quiet peer is nothing unusual.
+    pub(crate) grpc: bool,
+    /// It is over before its time.
+    pub(crate) over: Option<Over>,
+    /// Its response was dropped before its end.
+    pub(crate) cut: bool,
     pub(crate) waker: Option<Waker>,
+}
+
+/// Why a stream is over before its time. A later one takes the place of an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Over {
+    /// Nothing more came of the body that its handler waits for.
+    Silent,
+    /// The request took too long.
+    TooLong,
+    /// The peer made no room for its response.
+    Stalled,
+}
+
+impl Stream {
+    /// A stream that began at `since`.
+    #[cfg(feature = "http2")]
+    pub(crate) fn new(since: Duration, grpc: bool) -> Stream {
+        Stream {
+            since,
+            head_out: false,
+            upgraded: false,
+            body_wait: None,
+            window_wait: None,
+            grpc,
+            over: None,
+            cut: false,
+            waker: None,
+        }
+    }
+
+    /// Whether its time is over now, and why: what [`super::judge`] says of an HTTP/1 connection.
+    pub(crate) fn judge(&self, limits: &Limits, now: Duration) -> Option<Over> {
+        if self.upgraded {
+            return self.over;
+        }
+        let past = |since: Option<Duration>, limit: Option<Duration>| {
+            since.zip(limit).is_some_and(|(since, limit)| since.saturating_add(limit) <= now)
+        };
+        let idle = Some(limits.idle_timeout);
+        let waits = self.body_wait.filter(|_| !self.head_out && !self.grpc);
+        let now = if past(self.window_wait, idle) {
+            Some(Over::Stalled)
+        } else if past(Some(self.since), limits.request_timeout) {
+            Some(Over::TooLong)
+        } else if past(waits, idle) {
+            Some(Over::Silent)
+        } else {
+            None
+        };
+        self.over.max(now)
+    }
 }
 
 impl Request {

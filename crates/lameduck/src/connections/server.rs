@@ -17,6 +17,12 @@ use crate::sys::Remote;
 /// How soon to ask again after something was ordered while draining.
 const AGAIN: Duration = Duration::from_millis(10);
 
+/// How often a server is asked about its connections, at least.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How often the clients of long requests are looked for, and how long a request is a long one.
+const LOOK: Duration = Duration::from_millis(250);
+
 /// The connections of one server. Its lock is taken when a connection is accepted, when its I/O object
 /// drops, and by the supervisor thread; never for a request.
 #[derive(Debug)]
@@ -26,6 +32,8 @@ pub(crate) struct Connections {
     epoch: Instant,
     /// Milliseconds since the epoch, as of the last tick.
     coarse: AtomicU64,
+    /// When the clients of long requests were last looked for: milliseconds since the epoch.
+    looked: AtomicU64,
     mode: AtomicU8,
     /// Milliseconds since the epoch.
     draining_since: AtomicU64,
@@ -73,6 +81,7 @@ impl Connections {
             limits: OnceLock::new(),
             epoch: Instant::now(),
             coarse: AtomicU64::new(0),
+            looked: AtomicU64::new(0),
             mode: AtomicU8::new(Mode::Serving as u8),
             draining_since: AtomicU64::new(0),
             listening: AtomicBool::new(false),
@@ -107,6 +116,11 @@ impl Connections {
     /// The time since the epoch as of the last tick: up to a second old, but free.
     pub(super) fn coarse(&self) -> Duration {
         Duration::from_millis(self.coarse.load(Ordering::Relaxed))
+    }
+
+    /// The next tick: the latest that it can be now. For what must not be over early, at no cost.
+    pub(super) fn next_tick(&self) -> Duration {
+        self.coarse() + TICK
     }
 
     /// How many connections are open.
@@ -199,10 +213,8 @@ impl Connections {
                 record.direct(verdict.directive);
                 ordered = true;
             }
-            if view.protocol() == Protocol::Http2
-                && let Some(limit) = limits.request_timeout
-            {
-                record.time_out_streams(limit, time);
+            if view.protocol() == Protocol::Http2 && view.flags & state::REQUEST != 0 {
+                record.time_out_streams(&limits, time);
             }
             if let Some(at) = verdict.ask_at {
                 next = Some(next.map_or(at, |next| next.min(at)));
@@ -215,6 +227,35 @@ impl Connections {
         }
         // A limit that lies beyond what the clock can count is never reached.
         next.and_then(|next| self.epoch.checked_add(next))
+    }
+
+    /// Gives up the HTTP/1 requests whose client is gone: `is_gone` asks the kernel. hyper does not look while a
+    /// handler runs, since a client that closed its half is still served.
+    ///
+    /// Only requests that have been in flight for a while are asked about, so that short ones cost nothing, and
+    /// not while the lock is held that accepting takes.
+    pub(crate) fn give_up_gone(&self, now: Instant, is_gone: impl Fn(&Remote) -> bool) {
+        let time = now.saturating_duration_since(self.epoch);
+        let last = Duration::from_millis(self.looked.load(Ordering::Relaxed));
+        if last + LOOK > time {
+            return;
+        }
+        self.looked.store(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let asked = state::REQUEST | state::HTTP2 | state::UPGRADED;
+        let long = |record: &Record| {
+            let view = record.view();
+            view.flags & asked == state::REQUEST && view.since + LOOK <= time
+        };
+        let records: Vec<Arc<Record>> = {
+            let open = self.lock();
+            let long = open.records.iter().filter(|(_, record)| long(record));
+            long.map(|(_, record)| Arc::clone(record)).collect()
+        };
+        for record in records {
+            if is_gone(record.remote()) {
+                record.direct(Directive::Gone);
+            }
+        }
     }
 
     /// What is in flight now, as the report names it.

@@ -44,7 +44,7 @@ pub(crate) const GONE: u32 = 1 << 16;
 pub(crate) const PANICKED: u32 = 1 << 17;
 
 /// A TLS handshake is under way; with `HEAD` if the peer has sent something of it.
-pub(crate) const HANDSHAKE: u32 = 1 << 17;
+pub(crate) const HANDSHAKE: u32 = 1 << 18;
 
 /// The state of one connection.
 ///

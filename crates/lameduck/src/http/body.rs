@@ -35,6 +35,16 @@ impl Body {
     }
 }
 
+/// A piece of a body that is smaller than this, with more behind it, is copied.
+const SMALL: usize = 1024;
+
+/// Copies a small piece out of the buffer that it was read into. hyper reads into a new one of 8 KiB as long as
+/// the one before is held: a client that sends single bytes to a handler that collects them would otherwise take
+/// 8 KiB for each.
+fn unpin_buffer(frame: Frame<Bytes>) -> Frame<Bytes> {
+    frame.map_data(|data| if data.len() < SMALL { Bytes::copy_from_slice(&data) } else { data })
+}
+
 impl http_body::Body for Body {
     type Data = Bytes;
     type Error = hyper::Error;
@@ -44,12 +54,13 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = &mut *self;
-        let polled = Pin::new(&mut this.inner).poll_frame(cx);
+        let mut polled = Pin::new(&mut this.inner).poll_frame(cx);
         if let Some((record, key)) = &this.watch {
             match &polled {
                 Poll::Pending => record.set_body_wait(*key, true),
                 Poll::Ready(Some(Ok(_))) if !this.inner.is_end_stream() => {
                     record.set_body_wait(*key, false);
+                    polled = polled.map_ok(unpin_buffer);
                 }
                 Poll::Ready(Some(Err(_))) => record.set_body_wait(*key, false),
                 Poll::Ready(Some(Ok(_)) | None) => {

@@ -4,8 +4,8 @@
 //! handshake is half done. So the kernel is made to drop new SYNs, the listener goes on accepting
 //! until no handshake is under way on its port, the queue is emptied, and only then it closes.
 //!
-//! Must never drop SYNs on a socket that another process shares, never outlast its limit, and never
-//! keep an accepted connection waiting: each is handed on at once.
+//! Must never drop SYNs on a socket that another process shares, never outlast its limit but for want of
+//! descriptors, and never keep an accepted connection waiting: each is handed on at once.
 //!
 //! Not even this saves a connection:
 //! - whose handshake takes longer than the limit (1 s, as the design has it);
@@ -41,7 +41,7 @@ use tokio::time::{Instant, sleep};
 pub(crate) use self::program::LISTENER_TAKES_ALL;
 use super::listen::{Accepted, Incoming, SocketFile};
 
-/// The longest that closing may take.
+/// The longest that closing may take, where there are descriptors.
 pub(crate) const LIMIT: Duration = Duration::from_secs(1);
 
 /// How long to wait for handshakes under way where the kernel cannot be asked: a round trip that
@@ -131,8 +131,9 @@ impl fmt::Display for Closed {
 /// Closes `incoming`. Every connection that is accepted until then is given to `accept` at once.
 ///
 /// Takes a few milliseconds where nobody is connecting, a round trip of the slowest client where
-/// somebody is, and no longer than `limit`, which begins now. While descriptors have run out it
-/// tries again every 10 ms. An own Unix socket's file is removed first.
+/// somebody is, and no longer than `limit`, which begins now. Where descriptors have run out it tries
+/// again every 10 ms, also past the limit, so that what waits is not reset for that. An own Unix
+/// socket's file is removed first.
 ///
 /// Dropping the future closes the listener at once, with the loss that it means.
 pub(crate) async fn close(
@@ -332,7 +333,8 @@ async fn empty_unix(
 }
 
 /// Accepts by `next` until nothing is waiting. Lets other tasks run every 64 connections. Past the
-/// deadline it accepts as many as a queue can hold, and no more: there may always be another.
+/// deadline it tries as often as a queue has places, and no more: there may always be another.
+/// With the pauses for want of descriptors that is 40 s: the drain deadline, which ends the process, comes first.
 async fn empty(
     next: impl Fn() -> io::Result<Accepted>,
     accept: &mut impl FnMut(Accepted),
@@ -344,9 +346,8 @@ async fn empty(
             Ok(connection) => accept(connection),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
             Err(error) if is_of_one_connection(&error) => {}
-            Err(error) if is_shortage(&error) && Instant::now() < deadline => {
-                sleep(SHORTAGE).await;
-            }
+            // Descriptors come back as connections end, and new ones are dropped meanwhile.
+            Err(error) if is_shortage(&error) => sleep(SHORTAGE).await,
             // EINVAL: shut down, and empty.
             Err(error) => return error.kind() == io::ErrorKind::InvalidInput,
         }

@@ -249,7 +249,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
 
     /// Does with an HTTP/1 connection what the record says; hyper has just been polled.
     fn obey_http1(&mut self, directive: Directive, flags: u32, cx: &mut Context<'_>) -> Next {
-        use state::{ANSWERED, DIRTY, ENDS_BY_CLOSE, HEAD, HEAD_OUT, LINGER, REQUEST, UPGRADED};
+        use state::{ANSWERED, DIRTY, HEAD, HEAD_OUT, LINGER, REQUEST, UPGRADED};
         let record = Arc::clone(&self.record);
         let silent = flags & (HEAD | REQUEST | DIRTY | UPGRADED | LINGER) == 0;
         let half_head = flags & (HEAD | REQUEST | DIRTY | LINGER) == HEAD;
@@ -266,11 +266,26 @@ impl<I: Io, S: Handle> Connection<I, S> {
                 record.done_with(directive);
                 if half_head { self.answer_raw(late::raw_head_timeout()) } else { Next::Wait }
             }
-            Directive::RequestTimeout if flags & (REQUEST | DIRTY) == 0 => {
+            Directive::Gone if flags & REQUEST != 0 => Next::Over,
+            Directive::Stalled if flags & DIRTY != 0 && record.takes_nothing() => {
+                self.cut_http1(flags)
+            }
+            Directive::Gone | Directive::Stalled => {
                 record.done_with(directive);
                 Next::Wait
             }
-            Directive::RequestTimeout | Directive::Cut => {
+            Directive::BodyTimeout if flags & (HEAD_OUT | ANSWERED) == HEAD_OUT => {
+                // The handler answered meanwhile.
+                record.done_with(directive);
+                Next::Wait
+            }
+            Directive::BodyTimeout | Directive::RequestTimeout
+                if flags & (REQUEST | DIRTY) == 0 =>
+            {
+                record.done_with(directive);
+                Next::Wait
+            }
+            Directive::BodyTimeout | Directive::RequestTimeout | Directive::Cut => {
                 if half_head {
                     record.count_half_head();
                     self.answer_raw(late::raw_unavailable(None))
@@ -280,17 +295,22 @@ impl<I: Io, S: Handle> Connection<I, S> {
                     // Our answer is on its way: the supervisor shuts the socket when it must.
                     Next::Wait
                 } else if flags & (HEAD_OUT | DIRTY) != 0 && flags & UPGRADED == 0 {
-                    if flags & ENDS_BY_CLOSE != 0 {
-                        // An orderly end would look like a whole body.
-                        record.remote().with(super::reset_on_close);
-                    }
-                    record.set_fate(Fate::Cut);
-                    Next::Over
+                    self.cut_http1(flags)
                 } else {
                     Next::Wait
                 }
             }
         }
+    }
+
+    /// Ends a connection in the middle of a response, so that its client can tell.
+    fn cut_http1(&self, flags: u32) -> Next {
+        if flags & state::ENDS_BY_CLOSE != 0 {
+            // An orderly end would look like a whole body.
+            self.record.remote().with(super::reset_on_close);
+        }
+        self.record.set_fate(Fate::Cut);
+        Next::Over
     }
 
     /// Closes a connection on which nothing is under way, unless the peer has just spoken.
@@ -322,8 +342,9 @@ impl<I: Io, S: Handle> Connection<I, S> {
         };
         let Some(parts) = connection.into_parts() else { return Next::Over };
         let mut io = parts.io.into_inner();
-        // Over TLS the beginning of a record may have been read by this very poll.
-        let spoke = !parts.read_buf.is_empty()
+        // Empty lines before a request mean nothing (RFC 9112, section 2.2). Over TLS the beginning of a record may
+        // have been read by this very poll.
+        let spoke = !parts.read_buf.iter().all(|byte| b"\r\n".contains(byte))
             || io.has_replay()
             || record.state.has(state::HEAD)
             || record.remote().with(peek) == Some(peek::Seen::Bytes);
@@ -382,9 +403,17 @@ impl<I: Io, S: Handle> Connection<I, S> {
         let record = &self.record;
         let flags = record.state.get();
         match directive {
-            Directive::None | Directive::HeadTimeout | Directive::RequestTimeout => {
+            Directive::None
+            | Directive::HeadTimeout
+            | Directive::Gone
+            | Directive::BodyTimeout
+            | Directive::RequestTimeout => {
                 record.done_with(directive);
                 Next::Wait
+            }
+            Directive::Stalled => {
+                record.set_fate(Fate::Cut);
+                Next::Over
             }
             Directive::Goaway => {
                 record.done_with(directive);

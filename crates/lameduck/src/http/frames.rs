@@ -1,5 +1,5 @@
-//! Walks over the frames that an HTTP/2 peer sends, without looking into them: where one ends and the next
-//! begins, and whether the first SETTINGS have come (RFC 9113, sections 3.4 and 4.1).
+//! Walks over HTTP/2 frames, without looking into them: where one ends and the next begins, whether the peer's
+//! first SETTINGS have come, and whether what is sent is of a response's body (RFC 9113, sections 3.4 and 4.1).
 
 /// What every HTTP/2 client sends first.
 pub(super) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -11,11 +11,13 @@ pub(super) const PONG: [u8; 17] = [
     0x0b, 0x7b, 0xa2, 0xf0, 0x8b, 0x9b, 0xfe, 0x54,
 ];
 
+/// The type of DATA frames.
+const DATA: u8 = 0;
 /// The type of PING frames, and the flag of those that answer one (RFC 9113, section 6.7).
 const PING: u8 = 6;
 const ACK: u8 = 1;
 
-/// A walk over what an HTTP/2 peer sends, preface included.
+/// A walk over what one side of an HTTP/2 connection sends, a client's preface included.
 #[derive(Debug)]
 pub(super) struct Frames {
     /// How many bytes of the preface are still to come.
@@ -31,24 +33,25 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    pub(super) fn new() -> Frames {
-        Frames {
-            preface: PREFACE.len(),
-            head: [0; 9],
-            filled: 0,
-            payload: 0,
-            whole: 0,
-            ponged: false,
-        }
+    /// What a client sends.
+    pub(super) fn of_client() -> Frames {
+        Frames { preface: PREFACE.len(), ..Frames::of_server() }
     }
 
-    /// Takes the bytes that came next.
-    pub(super) fn feed(&mut self, mut bytes: &[u8]) {
+    /// What a server sends.
+    pub(super) fn of_server() -> Frames {
+        Frames { preface: 0, head: [0; 9], filled: 0, payload: 0, whole: 0, ponged: false }
+    }
+
+    /// Takes the bytes that came next; whether a part of a body was among them.
+    pub(super) fn feed(&mut self, mut bytes: &[u8]) -> bool {
+        let mut data = false;
         let skip = self.preface.min(bytes.len());
         self.preface -= skip;
         bytes = &bytes[skip..];
         while !bytes.is_empty() {
             if self.payload > 0 {
+                data |= self.head[3] == DATA;
                 let skip = self.payload.min(bytes.len());
                 self.payload -= skip;
                 bytes = &bytes[skip..];
@@ -71,6 +74,7 @@ impl Frames {
                 }
             }
         }
+        data
     }
 
     /// Whether the preface and the first frame, which must be SETTINGS, have come whole.
@@ -107,7 +111,7 @@ mod tests {
         let mut bytes = PREFACE.to_vec();
         bytes.extend(frame(4, 12));
         for cut in 0..bytes.len() {
-            let mut frames = Frames::new();
+            let mut frames = Frames::of_client();
             frames.feed(&bytes[..cut]);
             assert!(!frames.is_settled(), "{cut}");
             frames.feed(&bytes[cut..]);
@@ -117,12 +121,25 @@ mod tests {
 
     #[test]
     fn the_answer_to_a_ping_is_seen() {
-        let mut frames = Frames::new();
+        let mut frames = Frames::of_client();
         frames.feed(PREFACE);
         frames.feed(&frame(4, 0));
         assert!(!frames.has_ponged());
         frames.feed(&PONG);
         assert!(frames.has_ponged() && frames.at_boundary());
+    }
+
+    #[test]
+    fn only_what_is_in_data_frames_is_of_a_body() {
+        let mut frames = Frames::of_server();
+        assert!(!frames.feed(&frame(4, 12)));
+        assert!(!frames.feed(&PONG));
+        assert!(!frames.feed(&frame(0, 0)), "an end of stream alone");
+        let data = frame(0, 3);
+        assert!(!frames.feed(&data[..9]));
+        assert!(frames.feed(&data[9..11]));
+        assert!(frames.feed(&[&data[11..], &frame(6, 8)].concat()));
+        assert!(!frames.feed(&frame(1, 20)));
     }
 
     proptest! {
@@ -137,7 +154,7 @@ mod tests {
                 bytes.extend(frame(0, size));
                 ends.push(bytes.len());
             }
-            let mut frames = Frames::new();
+            let mut frames = Frames::of_client();
             let mut at = 0;
             for cut in cuts.into_iter().cycle() {
                 if at == bytes.len() {
@@ -161,10 +178,10 @@ mod tests {
             let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
             cuts.extend([0, bytes.len()]);
             cuts.sort_unstable();
-            let mut piecemeal = Frames::new();
+            let mut piecemeal = Frames::of_client();
             for cut in cuts.windows(2) {
                 piecemeal.feed(&bytes[cut[0]..cut[1]]);
-                let mut whole = Frames::new();
+                let mut whole = Frames::of_client();
                 whole.feed(&bytes[..cut[1]]);
                 let says = |frames: &Frames| (frames.is_settled(), frames.at_boundary(), frames.has_ponged());
                 prop_assert_eq!(says(&piecemeal), says(&whole));

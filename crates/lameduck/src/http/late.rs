@@ -15,6 +15,7 @@ const TOO_LONG: &str = "The request took longer than this server allows.\n";
 const TOO_LONG_UNKNOWN: &str = "The request took longer than this server allows and was interrupted: its \
                                 outcome is unknown. Look before repeating it.\n";
 const HEAD_TIMEOUT: &str = "The head of the request did not arrive in time.\n";
+const BODY_TIMEOUT: &str = "The body of the request did not arrive in time.\n";
 const FAILED: &str = "The request failed.\n";
 
 /// What is known of a request that is answered late.
@@ -75,6 +76,11 @@ pub(super) fn unavailable(asked: Asked, seen: bool, why: Why) -> Response<Bytes>
 /// The 500 for a handler that panicked or returned an error.
 pub(super) fn failed() -> Response<Bytes> {
     text_response(StatusCode::INTERNAL_SERVER_ERROR, FAILED)
+}
+
+/// The 408 for a request of whose body nothing more comes.
+pub(super) fn body_timeout() -> Response<Bytes> {
+    text_response(StatusCode::REQUEST_TIMEOUT, BODY_TIMEOUT)
 }
 
 fn text_response(status: StatusCode, text: &'static str) -> Response<Bytes> {

@@ -273,11 +273,21 @@ fn bind_tcp(at: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     // Accepted sockets inherit it, which saves a system call for each.
     socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&keepalive())?;
     #[cfg(target_os = "linux")]
     prepare_for_sink(&socket)?;
     socket.bind(&at.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// How the kernel finds out that a peer has vanished, power or network and all, while nothing is on its way to it
+/// (tcp(7)): asks after 15 s of silence, every 15 s, and gives up after the fourth. That is also how a client that
+/// has closed is told from one that waits behind a half-closed connection: its kernel answers the question with
+/// a reset, once it has forgotten the connection (a minute on Linux). Accepted sockets inherit it.
+fn keepalive() -> socket2::TcpKeepalive {
+    const ASK: std::time::Duration = std::time::Duration::from_secs(15);
+    socket2::TcpKeepalive::new().with_time(ASK).with_interval(ASK).with_retries(4)
 }
 
 /// Makes the listener the first of a reuseport group that sends all to it, and leaves SO_REUSEPORT

@@ -106,6 +106,10 @@ where
             }
         };
         let Some(guard) = this.guard.as_mut() else { return polled };
+        #[cfg(feature = "http2")]
+        if guard.key() != 0 {
+            super::streams::offered(polled.is_ready());
+        }
         match &polled {
             Poll::Pending => {}
             Poll::Ready(Some(Ok(_))) => {

@@ -64,7 +64,7 @@ where
         };
         let (key, lost) = match HTTP2 {
             #[cfg(feature = "http2")]
-            true => (record.begin_stream(method, path), false),
+            true => (record.begin_stream(method, path, traits.asked.grpc), false),
             _ => {
                 let flags = if has_body { state::BODY_OPEN } else { 0 };
                 (0, !record.begin(method, path, flags))
@@ -217,6 +217,9 @@ fn give_up<B>(
     guard: InFlight,
     traits: Traits,
 ) -> Result<Response<ResponseBody<B>>, BoxError> {
+    if guard.record().is_silent(guard.key()) {
+        return answer(late::body_timeout(), guard, Ending::Completed, state::ANSWERED);
+    }
     let why = match guard.record().server().mode() {
         Mode::Cut => Why::Stopping,
         Mode::Serving | Mode::Goodbye | Mode::Draining => Why::TooLong,

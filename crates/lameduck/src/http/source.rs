@@ -439,7 +439,12 @@ impl Part for Source {
     }
 
     fn tick(&self, now: Instant) -> Option<Instant> {
-        if self.door.life.has_begun() { self.door.connections.tick(now) } else { None }
+        if !self.door.life.has_begun() {
+            return None;
+        }
+        let connections = &self.door.connections;
+        connections.give_up_gone(now, |remote| remote.with(peek::is_gone) == Some(true));
+        connections.tick(now)
     }
 
     fn report(&self) -> Option<PartReport> {

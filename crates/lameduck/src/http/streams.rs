@@ -21,6 +21,14 @@ thread_local! {
     static BEGUN: Cell<u32> = const { Cell::new(0) };
     /// The guard of the request that was upgraded last, until the copying of its stream is spawned.
     static UPGRADED: Cell<Option<InFlight>> = const { Cell::new(None) };
+    /// What the response's body said last, in the present poll of its stream's task.
+    static OFFERED: Cell<Option<bool>> = const { Cell::new(None) };
+}
+
+/// The body of a stream's response was asked for more: `something`, if it had some. hyper does not come back
+/// before the peer has made room for it.
+pub(super) fn offered(something: bool) {
+    OFFERED.set(Some(something));
 }
 
 /// Keeps the key of a request for the task that hyper spawns for it next.
@@ -57,7 +65,14 @@ where
         };
         let record = Arc::clone(&self.record);
         let runtime = record.server().shared().runtime().clone();
-        drop(runtime.spawn(StreamTask { task: Some(task), upgraded, record, key, known: false }));
+        drop(runtime.spawn(StreamTask {
+            task: Some(task),
+            upgraded,
+            record,
+            key,
+            known: false,
+            waits: false,
+        }));
     }
 }
 
@@ -71,6 +86,8 @@ pin_project! {
         record: Arc<Record>,
         key: u32,
         known: bool,
+        // It waits for the peer to make room.
+        waits: bool,
     }
 }
 
@@ -83,14 +100,23 @@ impl<F: Future<Output = ()>> Future for StreamTask<F> {
             *this.known = true;
             this.record.keep_stream_waker(*this.key, cx.waker());
         }
-        if this.record.is_over(*this.key) && this.record.head_is_out(*this.key) {
+        if this.record.cuts_stream(*this.key) {
             // Its response is under way and its time is over: dropping it sends RST_STREAM.
             this.task.set(None);
         }
+        OFFERED.set(None);
         let polled = match this.task.as_mut().as_pin_mut() {
             Some(task) => task.poll(cx),
             None => Poll::Ready(()),
         };
+        if polled.is_pending()
+            && let Some(waits) = OFFERED.take()
+            && (waits || *this.waits)
+        {
+            // Never where all of a response is taken at once.
+            *this.waits = waits;
+            this.record.set_window_wait(*this.key, waits);
+        }
         // Where hyper did not spawn the copying after all, the request ends here.
         drop(UPGRADED.take());
         if polled.is_ready()

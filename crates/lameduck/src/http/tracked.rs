@@ -33,7 +33,16 @@ enum Speech {
     /// The first bytes are still to come, or are the beginning of HTTP/2's preface so far.
     Unknown,
     Http1,
-    Http2(Frames),
+    Http2 {
+        received: Frames,
+        sent: Frames,
+    },
+}
+
+impl Speech {
+    fn http2() -> Speech {
+        Speech::Http2 { received: Frames::of_client(), sent: Frames::of_server() }
+    }
 }
 
 /// The I/O object of a connection.
@@ -68,7 +77,7 @@ impl<I> Tracked<I> {
             Some(false) => Speech::Http1,
             Some(true) => {
                 membership.record().state.set(state::HTTP2);
-                Speech::Http2(Frames::new())
+                Speech::http2()
             }
         };
         Tracked { io, replay: Bytes::new(), speech, closing: Closing::No, membership }
@@ -117,7 +126,7 @@ impl<I> Tracked<I> {
         self.replay = [&self.replay, new].concat().into();
         buf.set_filled(before);
         if seen >= UNMISTAKABLE {
-            self.speech = Speech::Http2(Frames::new());
+            self.speech = Speech::http2();
             let record = self.record();
             record.state.clear(state::HEAD);
             record.state.set(state::HTTP2 | state::SPOKEN);
@@ -141,15 +150,16 @@ impl<I: AsyncRead + Unpin> AsyncRead for Tracked<I> {
                 buf.put_slice(&this.replay[..count]);
                 this.replay.advance(count);
             } else {
-                if let Speech::Http2(frames) = &this.speech
+                if let Speech::Http2 { received: frames, .. } = &this.speech
                     && this.membership.record().state.has(state::PONG)
                     && frames.at_boundary()
-                    && !frames.has_ponged()
                     && buf.remaining() >= PONG.len()
                 {
                     this.membership.record().state.clear(state::PONG);
-                    buf.put_slice(&PONG);
-                    return Poll::Ready(Ok(()));
+                    if !frames.has_ponged() {
+                        buf.put_slice(&PONG);
+                        return Poll::Ready(Ok(()));
+                    }
                 }
                 ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
             }
@@ -165,24 +175,34 @@ impl<I: AsyncRead + Unpin> AsyncRead for Tracked<I> {
                 Speech::Unknown => {
                     let record = this.membership.record();
                     if !record.state.has(state::HEAD) {
+                        if !strip_empty_lines(buf, before) {
+                            record.state.set(state::SPOKEN);
+                            continue;
+                        }
                         record.state.set(state::HEAD | state::SPOKEN);
                     }
                     if !this.listen_for_preface(buf, before) {
                         return Poll::Ready(Ok(()));
                     }
-                    if matches!(this.speech, Speech::Http2(_)) {
+                    if matches!(this.speech, Speech::Http2 { .. }) {
                         // The connection's task sees the flag and changes over to HTTP/2.
                         return Poll::Pending;
                     }
                 }
                 Speech::Http1 => {
                     let record = this.membership.record();
-                    if record.state.get() & (state::REQUEST | state::HEAD) == 0 {
+                    let flags = record.state.get();
+                    if flags & (state::REQUEST | state::HEAD) == 0 {
+                        // What is left of a body that nobody read is hyper's to skip.
+                        if flags & state::BODY_OPEN == 0 && !strip_empty_lines(buf, before) {
+                            record.state.set(state::SPOKEN);
+                            continue;
+                        }
                         record.state.set(state::HEAD | state::SPOKEN);
                     }
                     return Poll::Ready(Ok(()));
                 }
-                Speech::Http2(frames) => {
+                Speech::Http2 { received: frames, .. } => {
                     frames.feed(&buf.filled()[before..]);
                     let record = this.membership.record();
                     if !record.state.has(state::SETTLED) && frames.is_settled() {
@@ -203,7 +223,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
     ) -> Poll<io::Result<usize>> {
         self.before_write()?;
         let written = ready!(Pin::new(&mut self.io).poll_write(cx, buf));
-        self.record().progressed();
+        self.after_write(&written, &[io::IoSlice::new(buf)]);
         Poll::Ready(written)
     }
 
@@ -214,7 +234,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
     ) -> Poll<io::Result<usize>> {
         self.before_write()?;
         let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs));
-        self.record().progressed();
+        self.after_write(&written, bufs);
         Poll::Ready(written)
     }
 
@@ -251,6 +271,8 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
                     let unread = flags & (state::BODY_OPEN | state::HEAD) != 0
                         || record.remote().with(peek) == Some(peek::Seen::Bytes);
                     if unread || owes(record) {
+                        // Whatever still comes is not answered any more.
+                        record.state.clear(state::HEAD);
                         record.state.set(state::LINGER);
                         let until = Box::pin(tokio::time::sleep(LINGER));
                         this.closing = Closing::Lingers { until, left: SERVING_LINGERS };
@@ -282,6 +304,22 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
     }
 }
 
+/// Takes empty lines before a request's head away: they mean nothing (RFC 9112, section 2.2), so that a connection on
+/// which nothing else comes is as idle as before. hyper would wait for the head behind them. `false`: nothing else
+/// is there.
+fn strip_empty_lines(buf: &mut ReadBuf<'_>, before: usize) -> bool {
+    let read = buf.filled_mut();
+    let new = &mut read[before..];
+    if !matches!(new.first(), Some(b'\r' | b'\n')) {
+        return true;
+    }
+    let empty = new.iter().take_while(|byte| b"\r\n".contains(byte)).count();
+    let left = new.len() - empty;
+    new.copy_within(empty.., 0);
+    buf.set_filled(before + left);
+    left > 0
+}
+
 /// Whether an HTTP/2 peer has not got all that was sent. Unlike one of HTTP/1, it goes on sending (WINDOW_UPDATE)
 /// while it reads its last response: a socket that is closed by then answers with a reset, and drops the rest.
 fn owes(record: &Record) -> bool {
@@ -298,9 +336,34 @@ impl<I> Tracked<I> {
             return Err(io::Error::new(io::ErrorKind::BrokenPipe, "answered by the supervisor"));
         }
         if flags & state::DIRTY == 0 {
+            if flags & state::HTTP2 != 0 {
+                // The peer's time to take it begins here, however long nothing was sent before.
+                self.record().progressed();
+            }
             state.set(state::DIRTY);
         }
         Ok(())
+    }
+
+    /// Notes that the peer takes what is sent, and on HTTP/2 whether some of that is of a response's body: a peer
+    /// is not to be held for a reader because of what it is answered to its PINGs.
+    fn after_write(&mut self, written: &io::Result<usize>, bufs: &[io::IoSlice<'_>]) {
+        self.record().progressed();
+        let (Speech::Http2 { sent, .. }, &Ok(count)) = (&mut self.speech, written) else {
+            return;
+        };
+        let (mut left, mut data) = (count, false);
+        for buf in bufs {
+            let taken = left.min(buf.len());
+            data |= sent.feed(&buf[..taken]);
+            left -= taken;
+            if left == 0 {
+                break;
+            }
+        }
+        if data {
+            self.record().data_taken();
+        }
     }
 }
 

@@ -3,7 +3,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::super::state::{
-    DIRTY, HANDSHAKE, HEAD, HEAD_OUT, HTTP2, LINGER, REQUEST, SETTLED, SPOKEN, UPGRADED,
+    BODY_WAIT, DIRTY, HANDSHAKE, HEAD, HEAD_OUT, HTTP2, LINGER, PONG, REQUEST, SETTLED, SPOKEN,
+    UPGRADED,
 };
 use super::{Directive, Limits, Mode, Verdict, View, judge};
 
@@ -20,6 +21,7 @@ fn view(flags: u32) -> View {
         accepted: ms(90_000),
         since: ms(95_000),
         progress: ms(0),
+        data: ms(0),
         goaway: None,
         pong: None,
     }
@@ -114,14 +116,90 @@ fn behind_a_handshake_the_idle_grace_runs_from_its_end() {
 }
 
 #[test]
+fn a_body_of_which_nothing_comes_is_told_408_after_the_idle_time_unless_it_is_answered_already() {
+    let waits = View { progress: ms(97_000), ..view(REQUEST | DIRTY | BODY_WAIT) };
+    for mode in [Mode::Serving, Mode::Goodbye, Mode::Draining] {
+        let ask = |view: &View, now| judge(view, mode, DRAIN, &Limits::default(), ms(now));
+        assert_eq!(ask(&waits, 171_999), wait(172_000));
+        assert_eq!(ask(&waits, 172_000), act(Directive::BodyTimeout));
+        let answered = View { flags: REQUEST | HEAD_OUT | BODY_WAIT, ..waits };
+        assert_eq!(ask(&answered, 999_999), act(Directive::None));
+        let handled = View { flags: REQUEST | DIRTY, ..waits };
+        assert_eq!(ask(&handled, 999_999), act(Directive::None));
+    }
+    // The request's own limit goes before, where it is shorter.
+    assert_eq!(ask(waits, Mode::Serving, 125_000), act(Directive::RequestTimeout));
+}
+
+#[test]
+fn an_http2_peer_that_reads_nothing_is_cut_after_the_idle_time() {
+    for busy in [0, REQUEST] {
+        let stalled = View { progress: ms(97_000), ..view(HTTP2 | SETTLED | DIRTY | busy) };
+        assert_eq!(ask(stalled, Mode::Serving, 172_000), act(Directive::Stalled));
+        let told = View { goaway: Some(ms(100_000)), pong: Some(ms(101_000)), ..stalled };
+        assert_eq!(ask(told, Mode::Draining, 172_000), act(Directive::Stalled));
+    }
+}
+
+#[test]
+fn after_the_last_goaway_a_slow_http2_reader_has_the_idle_time_from_the_last_data_that_it_took() {
+    let left = View {
+        data: ms(104_000),
+        // What answers its PINGs does not count.
+        progress: ms(178_000),
+        goaway: Some(ms(100_000)),
+        pong: Some(ms(101_000)),
+        ..view(HTTP2 | SETTLED)
+    };
+    for mode in [Mode::Serving, Mode::Draining] {
+        assert_eq!(ask(left, mode, 178_999), wait(179_000));
+        assert_eq!(ask(left, mode, 179_000), act(Directive::Stalled));
+    }
+}
+
+#[cfg(feature = "http2")]
+#[test]
+fn a_stream_is_over_as_a_connection_of_http1_would_be() {
+    use super::super::request::{Over, Stream};
+
+    let limits = limits();
+    let stream = || Stream::new(ms(95_000), false);
+    let waits = || Stream { body_wait: Some(ms(96_000)), ..stream() };
+    let no_limit = Limits::default();
+    for (name, stream, limits, due, over) in [
+        ("in its handler", stream(), &limits, 125_000, Over::TooLong),
+        ("nothing comes of its body", waits(), &no_limit, 171_000, Over::Silent),
+        (
+            "no room for its response",
+            Stream { window_wait: Some(ms(96_000)), head_out: true, ..stream() },
+            &no_limit,
+            171_000,
+            Over::Stalled,
+        ),
+    ] {
+        assert_eq!(stream.judge(limits, ms(due - 1)), None, "{name}");
+        assert_eq!(stream.judge(limits, ms(due)), Some(over), "{name}");
+    }
+    for (name, stream) in [
+        ("upgraded", Stream { upgraded: true, ..waits() }),
+        ("answered already", Stream { head_out: true, ..waits() }),
+        ("a gRPC call", Stream { grpc: true, ..waits() }),
+    ] {
+        assert_eq!(stream.judge(&no_limit, ms(9_999_999)), None, "{name}");
+    }
+    let answered = Stream { over: Some(Over::Silent), window_wait: Some(ms(180_000)), ..waits() };
+    assert_eq!(answered.judge(&no_limit, ms(255_000)), Some(Over::Stalled), "nor is that read");
+}
+
+#[test]
 fn a_peer_that_reads_nothing_is_cut_after_the_idle_time_from_its_last_progress() {
     for flags in [DIRTY | SPOKEN, DIRTY | REQUEST | HEAD_OUT] {
         let no_limit = Limits::default();
         let slow = View { progress: ms(97_000), ..view(flags) };
         for mode in [Mode::Serving, Mode::Draining] {
             let ask = |now| judge(&slow, mode, DRAIN, &no_limit, ms(now));
-            assert_eq!(ask(172_999), wait(173_000));
-            assert_eq!(ask(173_000), act(Directive::RequestTimeout));
+            assert_eq!(ask(171_999), wait(172_000));
+            assert_eq!(ask(172_000), act(Directive::Stalled));
         }
     }
     let before_its_response = View { progress: ms(0), ..view(DIRTY | REQUEST) };
@@ -152,11 +230,14 @@ fn http2_is_told_at_once_then_after_a_second_without_pong_the_last_goaway_goes_o
         pong: Some(ms(101_000)),
         ..view(HTTP2 | SETTLED | flags)
     };
-    for in_flight in [REQUEST, DIRTY, REQUEST | DIRTY] {
-        assert_eq!(ask(ponged(in_flight), Mode::Draining, 109_000), act(Directive::None));
+    assert_eq!(ask(ponged(REQUEST), Mode::Draining, 109_000), act(Directive::None));
+    for in_flight in [DIRTY, REQUEST | DIRTY] {
+        let view = View { progress: ms(108_000), ..ponged(in_flight) };
+        assert_eq!(ask(view, Mode::Draining, 109_000).directive, Directive::None);
     }
-    assert_eq!(ask(ponged(0), Mode::Draining, 101_249), wait(101_250));
-    assert_eq!(ask(ponged(0), Mode::Draining, 101_250), act(Directive::CloseIdle));
+    let unheard = ponged(PONG);
+    assert_eq!(ask(unheard, Mode::Draining, 101_249), wait(101_250));
+    assert_eq!(ask(unheard, Mode::Draining, 101_250), act(Directive::CloseIdle));
 }
 
 #[test]
@@ -190,8 +271,8 @@ fn times() -> impl Strategy<Value = Duration> {
 proptest! {
     #[test]
     fn whatever_the_state_and_the_limits_it_is_to_be_asked_later_or_not_at_all(
-        flags in 0_u32..1 << 18,
-        at in prop::collection::vec(0_u64..200_000, 5),
+        flags in 0_u32..1 << 19,
+        at in prop::collection::vec(0_u64..200_000, 6),
         goaway: Option<bool>,
         limits in (times(), times(), times(), times(), prop::option::of(times())),
         now in 0_u64..300_000,
@@ -205,6 +286,7 @@ proptest! {
             accepted: ms(at[0]),
             since: ms(at[1]),
             progress: ms(at[2]),
+            data: ms(at[5]),
             goaway: goaway.map(|_| ms(at[3])),
             pong: goaway.filter(|ponged| *ponged).map(|_| ms(at[3])),
         };

@@ -55,7 +55,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Handshake<I> {
                 record.set_fate(Fate::ClosedIdle);
                 true
             }
-            Directive::HeadTimeout | Directive::RequestTimeout => true,
+            Directive::HeadTimeout
+            | Directive::Gone
+            | Directive::Stalled
+            | Directive::BodyTimeout
+            | Directive::RequestTimeout => true,
         }
     }
 
