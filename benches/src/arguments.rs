@@ -58,7 +58,8 @@ impl Arguments {
                     arguments.rounds = Some(number.ok_or("--rounds needs a number above 0")?);
                 }
                 "--json" => {
-                    arguments.json = Some(words.next().ok_or("--json needs a file")?.into())
+                    let file = words.next().ok_or("--json needs a file")?;
+                    arguments.json = Some(file.into());
                 }
                 _ => return Err(format!("`{word}` is no part and no option")),
             }
