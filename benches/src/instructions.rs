@@ -16,7 +16,7 @@ use lameduck_testkit::{Signal, pause};
 use serde_json::{Map, Value, json};
 
 use crate::Failure;
-use crate::h2load::{self, Until};
+use crate::h2load;
 use crate::kind::Kind;
 use crate::load::{LAST_REQUEST, REQUEST, is_whole};
 use crate::progress::alternate;
@@ -106,7 +106,7 @@ impl Manner {
                 }
             }
             Manner::Http2 => {
-                h2load::run(to, Until::Requests(requests), 1, STREAMS)?;
+                h2load::run(to, requests, 1, STREAMS)?;
             }
         }
         Ok(())
