@@ -34,7 +34,7 @@ const STREAMS: usize = 16;
 /// As many as a small service has.
 const ROUTES: usize = 8;
 /// Their number matters to `axum::serve`: it rebuilds the router for each connection.
-const NUMBERS_OF_ROUTES: [usize; 3] = [1, 8, 20];
+const NUMBERS_OF_ROUTES: [usize; 3] = [3, 8, 20];
 
 const VARIABLES: [(&str, &str); 2] = [
     ("TOKIO_WORKER_THREADS", "1"),
