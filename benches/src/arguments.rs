@@ -27,6 +27,20 @@ pub(crate) enum Part {
     Exit,
 }
 
+impl Part {
+    /// As the command line says it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Part::Instructions => "instructions",
+            Part::Check => "check",
+            Part::Throughput => "throughput",
+            Part::Http2 => "http2",
+            Part::Memory => "memory",
+            Part::Exit => "exit",
+        }
+    }
+}
+
 const ALL: [Part; 5] =
     [Part::Instructions, Part::Throughput, Part::Http2, Part::Memory, Part::Exit];
 
@@ -58,7 +72,8 @@ impl Arguments {
                     arguments.rounds = Some(number.ok_or("--rounds needs a number above 0")?);
                 }
                 "--json" => {
-                    arguments.json = Some(words.next().ok_or("--json needs a file")?.into())
+                    let file = words.next().ok_or("--json needs a file")?;
+                    arguments.json = Some(file.into());
                 }
                 _ => return Err(format!("`{word}` is no part and no option")),
             }

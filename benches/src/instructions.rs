@@ -16,7 +16,7 @@ use lameduck_testkit::{Signal, pause};
 use serde_json::{Map, Value, json};
 
 use crate::Failure;
-use crate::h2load::{self, Until};
+use crate::h2load;
 use crate::kind::Kind;
 use crate::load::{LAST_REQUEST, REQUEST, is_whole};
 use crate::progress::alternate;
@@ -30,6 +30,11 @@ const FEW: usize = 500;
 const MANY: usize = 1500;
 const BATCH: usize = 50;
 const STREAMS: usize = 16;
+
+/// As many as a small service has.
+const ROUTES: usize = 8;
+/// Their number matters to `axum::serve`: it rebuilds the router for each connection.
+const NUMBERS_OF_ROUTES: [usize; 3] = [3, 8, 20];
 
 const VARIABLES: [(&str, &str); 2] = [
     ("TOKIO_WORKER_THREADS", "1"),
@@ -101,7 +106,7 @@ impl Manner {
                 }
             }
             Manner::Http2 => {
-                h2load::run(to, Until::Requests(requests), 1, STREAMS)?;
+                h2load::run(to, requests, 1, STREAMS)?;
             }
         }
         Ok(())
@@ -131,9 +136,12 @@ fn read_answer(stream: &mut TcpStream) -> Result<(), Failure> {
 }
 
 /// All instructions of one run.
-fn total(kind: Kind, manner: Manner, requests: usize) -> Result<f64, Failure> {
+fn total(kind: Kind, manner: Manner, routes: usize, requests: usize) -> Result<f64, Failure> {
+    let routes = routes.to_string();
+    let mut variables = VARIABLES.to_vec();
+    variables.push(("ROUTES", &routes));
     let by = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"].map(Into::into);
-    let server = kind.start_under(&by, &VARIABLES);
+    let server = kind.start_under(&by, &variables);
     // What is done once only, on the first requests, is in both totals anyhow; this keeps it out of a batch.
     manner.send(server.addr(), BATCH)?;
     manner.send(server.addr(), requests)?;
@@ -146,8 +154,10 @@ fn total(kind: Kind, manner: Manner, requests: usize) -> Result<f64, Failure> {
     total.ok_or_else(|| format!("valgrind printed no total:\n{}", exit.stderr).into())
 }
 
-fn per_request(kind: Kind, manner: Manner) -> Result<f64, Failure> {
-    Ok((total(kind, manner, MANY)? - total(kind, manner, FEW)?) / (MANY - FEW) as f64)
+fn per_request(kind: Kind, manner: Manner, routes: usize) -> Result<f64, Failure> {
+    let many = total(kind, manner, routes, MANY)?;
+    let few = total(kind, manner, routes, FEW)?;
+    Ok((many - few) / (MANY - FEW) as f64)
 }
 
 type Found = Vec<(Manner, Vec<(Kind, f64)>)>;
@@ -170,7 +180,8 @@ fn found(
                 _ => kind,
             })
             .collect();
-        let values = alternate(manner.name(), rounds, &kinds, |kind| per_request(kind, manner))?;
+        let values =
+            alternate(manner.name(), rounds, &kinds, |kind| per_request(kind, manner, ROUTES))?;
         let medians: Vec<(Kind, f64)> =
             values.iter().map(|(kind, values)| (*kind, Summary::of(values).median())).collect();
         for ((kind, values), (_, median)) in values.iter().zip(&medians) {
@@ -207,7 +218,32 @@ pub(crate) fn measure(
         true => manners.push(Manner::Http2),
         false => results.left_out("instructions over HTTP/2: install nghttp2-client"),
     }
-    found(&manners, &kinds, rounds.unwrap_or(ROUNDS), results)?;
+    let rounds = rounds.unwrap_or(ROUNDS);
+    found(&manners, &kinds, rounds, results)?;
+    by_routes(&[Kind::Lameduck, Kind::Auto, Kind::Axum, Kind::AxumMade], rounds, results)
+}
+
+/// What the number of routes does to a connection per request.
+fn by_routes(kinds: &[Kind], rounds: usize, results: &mut Results) -> Result<(), Failure> {
+    let title =
+        "Instructions per request by number of routes: connection per request, `Connection: close`";
+    let names = NUMBERS_OF_ROUTES.map(|routes| format!("{routes} routes"));
+    let columns: Vec<&str> = std::iter::once("").chain(names.iter().map(String::as_str)).collect();
+    let mut table = Table::new(title, &columns);
+    let values = alternate("number of routes", rounds, kinds, |kind| {
+        let all = NUMBERS_OF_ROUTES.map(|routes| per_request(kind, Manner::ServerCloses, routes));
+        all.into_iter().collect::<Result<Vec<f64>, Failure>>()
+    })?;
+    let mut figures = Map::new();
+    for (kind, values) in &values {
+        let medians = (0..NUMBERS_OF_ROUTES.len()).map(|place| {
+            let of_place: Vec<f64> = values.iter().map(|round| round[place]).collect();
+            thousands(Summary::of(&of_place).median())
+        });
+        table.row(std::iter::once(kind.name().to_owned()).chain(medians).collect());
+        figures.insert(kind.name().to_owned(), json!(values));
+    }
+    results.add("instructions by number of routes", &table, Value::Object(figures));
     Ok(())
 }
 

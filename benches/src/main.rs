@@ -53,13 +53,17 @@ fn measure(arguments: &Arguments) -> Result<ExitCode, Failure> {
     machine::raise_descriptors()?;
     let rounds = arguments.rounds;
     for part in &arguments.parts {
-        match part {
-            Part::Instructions => instructions::measure(&tools, rounds, &mut results)?,
-            Part::Check => instructions::check(&tools, rounds, &mut results)?,
-            Part::Throughput => throughput::http1(&tools, rounds, &mut results)?,
-            Part::Http2 => throughput::http2(&tools, rounds, &mut results)?,
-            Part::Memory => memory::measure(&tools, rounds, &mut results)?,
-            Part::Exit => exit::measure(&tools, rounds, &mut results)?,
+        let measured = match part {
+            Part::Instructions => instructions::measure(&tools, rounds, &mut results),
+            Part::Check => instructions::check(&tools, rounds, &mut results),
+            Part::Throughput => throughput::http1(&tools, rounds, &mut results),
+            Part::Http2 => throughput::http2(&tools, rounds, &mut results),
+            Part::Memory => memory::measure(&tools, rounds, &mut results),
+            Part::Exit => exit::measure(&tools, rounds, &mut results),
+        };
+        // The other parts are worth having all the same.
+        if let Err(error) = measured {
+            results.failed(part.name(), &error.to_string());
         }
     }
     results.print_end();

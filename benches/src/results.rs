@@ -13,11 +13,18 @@ pub(crate) struct Results {
     parts: Map<String, Value>,
     left_out: Vec<String>,
     missed: Vec<String>,
+    failed: Vec<String>,
 }
 
 impl Results {
     pub(crate) fn new(machine: Value) -> Results {
-        Results { machine, parts: Map::new(), left_out: Vec::new(), missed: Vec::new() }
+        Results {
+            machine,
+            parts: Map::new(),
+            left_out: Vec::new(),
+            missed: Vec::new(),
+            failed: Vec::new(),
+        }
     }
 
     pub(crate) fn machine_line(&self) -> String {
@@ -47,6 +54,12 @@ impl Results {
         self.missed.push(what.into());
     }
 
+    /// A part ended before it had its figures.
+    pub(crate) fn failed(&mut self, part: &str, error: &str) {
+        eprintln!("failed: {part}: {error}");
+        self.failed.push(format!("{part}: {error}"));
+    }
+
     pub(crate) fn print_end(&self) {
         for what in &self.missed {
             println!("missed: {what}");
@@ -54,7 +67,11 @@ impl Results {
         for what in &self.left_out {
             println!("not run: {what}");
         }
-        println!("{} targets missed, {} parts not run", self.missed.len(), self.left_out.len());
+        for what in &self.failed {
+            println!("failed: {what}");
+        }
+        let counts = [self.missed.len(), self.failed.len(), self.left_out.len()];
+        println!("{} targets missed, {} parts failed, {} not run", counts[0], counts[1], counts[2]);
     }
 
     pub(crate) fn json(&self) -> String {
@@ -62,13 +79,14 @@ impl Results {
             "machine": self.machine,
             "parts": self.parts,
             "missed": self.missed,
+            "failed": self.failed,
             "not run": self.left_out,
         });
         format!("{all:#}\n")
     }
 
     pub(crate) fn code(&self) -> ExitCode {
-        match (self.missed.is_empty(), self.left_out.is_empty()) {
+        match (self.missed.is_empty() && self.failed.is_empty(), self.left_out.is_empty()) {
             (false, _) => ExitCode::FAILURE,
             (true, false) => ExitCode::from(3),
             (true, true) => ExitCode::SUCCESS,

@@ -7,7 +7,6 @@ use std::thread;
 
 use serde_json::{Map, Value, json};
 
-use crate::h2load::Until;
 use crate::kind::Kind;
 use crate::load::{self, CONNECTIONS, Life, Rate};
 use crate::progress::alternate;
@@ -18,8 +17,7 @@ use crate::tools::Tools;
 use crate::{Failure, h2load, machine};
 
 const ROUNDS: usize = 15;
-const HTTP2_WARM_UP: Until = Until::Requests(5_000);
-const HTTP2_MEASURED: Until = Until::Seconds(1);
+const HTTP2_WARM_UP: usize = 5_000;
 const HTTP2_CONNECTIONS: usize = 16;
 const HTTP2_STREAMS: usize = 16;
 
@@ -53,10 +51,11 @@ pub(crate) fn http2(
     let title =
         format!("HTTP/2, {HTTP2_CONNECTIONS} connections with {HTTP2_STREAMS} streams each");
     compare(&title, &kinds, rounds, results, |server| {
-        let load = |until| h2load::run(server, until, HTTP2_CONNECTIONS, HTTP2_STREAMS);
-        let before = load(HTTP2_WARM_UP)?.requests;
-        let measured = load(HTTP2_MEASURED)?;
-        Ok(Rate { requests: before + measured.requests, ..measured })
+        let load = |requests| h2load::run(server, requests, HTTP2_CONNECTIONS, HTTP2_STREAMS);
+        let warm_up = load(HTTP2_WARM_UP)?;
+        // As many as take about a second.
+        let measured = load((warm_up.per_second as usize).max(HTTP2_WARM_UP))?;
+        Ok(Rate { requests: warm_up.requests + measured.requests, ..measured })
     })
 }
 
