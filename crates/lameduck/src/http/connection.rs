@@ -23,6 +23,7 @@ use super::streams::Streams;
 use super::tracked::Tracked;
 use super::{Body, late, peek};
 use crate::connections::{Directive, Ending, Fate, Membership, Record, state};
+use crate::lifecycle::{Entered, Lifecycle};
 
 /// The I/O that a connection can run on.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
@@ -79,6 +80,8 @@ pub(super) struct Connection<I: Io, S: Handle> {
     stage: Stage<I, S>,
     service: S,
     record: Arc<Record>,
+    /// HTTP/1: what its handlers have, one after the other. Streams have one each.
+    lifecycle: Option<Lifecycle>,
     /// The state as of the end of the last poll, to see when another one begins.
     last: (u32, u32),
     /// The drain deadline has been dealt with.
@@ -98,6 +101,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
         http2: Option<bool>,
     ) -> Connection<I, S> {
         let record = Arc::clone(membership.record());
+        let lifecycle = Some(Lifecycle::new(Arc::clone(&record) as _, 0));
         let http2 = if cfg!(feature = "http2") { http2 } else { Some(false) };
         let io = Tracked::new(io, membership, http2);
         let stage = match http2 {
@@ -109,6 +113,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
             stage,
             service,
             record,
+            lifecycle,
             last: (0, 0),
             #[cfg(feature = "http2")]
             cut: false,
@@ -138,8 +143,10 @@ impl<I: Io, S: Handle> Connection<I, S> {
 /// Polls hyper; the message of a panic in the service, or in what else is the user's.
 fn poll_http1<I: Io, S: Handle>(
     connection: &mut Http1<I, S>,
+    lifecycle: &mut Option<Lifecycle>,
     cx: &mut Context<'_>,
 ) -> Result<Poll<()>, String> {
+    let _entered = Entered::new(lifecycle);
     let poll = || Pin::new(connection).poll(cx).map(drop);
     catch_unwind(AssertUnwindSafe(poll)).map_err(|panic| crate::panic::message(&*panic))
 }
@@ -176,7 +183,7 @@ impl<I: Io, S: Handle> Future for Connection<I, S> {
             let directive = this.record.directive();
             let stage = match &mut this.stage {
                 Stage::Http1(connection) => {
-                    match poll_http1(connection, cx) {
+                    match poll_http1(connection, &mut this.lifecycle, cx) {
                         Ok(Poll::Pending) => {}
                         Ok(Poll::Ready(())) => return this.over(),
                         Err(panic) => match this.answer_panic(&panic) {
@@ -241,8 +248,17 @@ enum Next {
     Over,
 }
 
+impl<I: Io, S: Handle> Drop for Connection<I, S> {
+    fn drop(&mut self) {
+        // A handler that drops with its connection has its handle still.
+        let _entered = Entered::new(&mut self.lifecycle);
+        self.stage = Stage::Over;
+    }
+}
+
 impl<I: Io, S: Handle> Connection<I, S> {
     fn over(&mut self) -> Poll<()> {
+        let _entered = Entered::new(&mut self.lifecycle);
         self.stage = Stage::Over;
         Poll::Ready(())
     }
@@ -327,7 +343,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
         // the socket yet.
         record.state.set(state::HOLD);
         Pin::new(&mut *connection).graceful_shutdown();
-        let polled = poll_http1(connection, cx);
+        let polled = poll_http1(connection, &mut self.lifecycle, cx);
         record.state.clear(state::HOLD);
         let polled = match polled {
             Ok(polled) => polled,

@@ -71,25 +71,23 @@ where
             }
         };
         let watch = has_body.then(|| (Arc::clone(record), key));
-        let mut lifecycle = Some(Lifecycle::new(Arc::clone(record) as _, key));
-        let in_flight = InFlight::new(Arc::clone(record), key);
-        let entered = Entered::new(&mut lifecycle);
+        let in_flight = Some(InFlight::new(Arc::clone(record), key));
         let call = || self.service.call(request.map(|body| Body::new(body, watch)));
-        if !HTTP2 {
-            // Should the service panic before it returns its future, the connection sees to it: to catch that
-            // here would move the request twice more.
-            let handler = Some(call());
-            drop(entered);
-            return Handling::new(handler, lifecycle, in_flight, traits, lost);
-        }
-        let (handler, panicked) = caught(call);
-        drop(entered);
+        // Should the service panic before it returns its future, an HTTP/1 connection sees to it: to catch that here
+        // would move the request twice more.
+        let (handler, panicked) = if HTTP2 {
+            let mut lifecycle = Some(Lifecycle::new(Arc::clone(record) as _, key));
+            let _entered = Entered::new(&mut lifecycle);
+            caught(call)
+        } else {
+            (Some(call()), None)
+        };
         // Last, so that nothing that the service does comes between this and the task.
         #[cfg(feature = "http2")]
-        streams::begun(key);
-        let mut handling = Handling::new(handler, lifecycle, in_flight, traits, lost);
-        handling.panicked = panicked;
-        handling
+        if HTTP2 {
+            streams::begun(key);
+        }
+        Handling { handler, in_flight, traits, seen: false, lost, panicked }
     }
 }
 
@@ -111,40 +109,15 @@ struct Traits {
 }
 
 pin_project! {
-    /// One request with its handler.
+    /// One request with its handler. Whoever polls and drops it has entered its [`Lifecycle`].
     pub(super) struct Handling<F> {
         #[pin]
         handler: Option<F>,
-        lifecycle: Option<Lifecycle>,
         in_flight: Option<InFlight>,
         traits: Traits,
         seen: bool,
         lost: bool,
         panicked: Option<String>,
-    }
-
-    impl<F> PinnedDrop for Handling<F> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            if this.handler.is_some() {
-                let _entered = Entered::new(this.lifecycle);
-                this.handler.set(None);
-            }
-        }
-    }
-}
-
-impl<F> Handling<F> {
-    #[inline]
-    fn new(
-        handler: Option<F>,
-        lifecycle: Option<Lifecycle>,
-        in_flight: InFlight,
-        traits: Traits,
-        lost: bool,
-    ) -> Handling<F> {
-        let in_flight = Some(in_flight);
-        Handling { handler, lifecycle, in_flight, traits, seen: false, lost, panicked: None }
     }
 }
 
@@ -174,17 +147,13 @@ where
             return Poll::Ready(give_up(false, guard, *this.traits));
         }
         *this.seen = true;
-        let polled = {
-            let _entered = Entered::new(this.lifecycle);
-            let handler = this.handler.as_mut().as_pin_mut();
-            let polled = catch_unwind(AssertUnwindSafe(|| handler.map(|handler| handler.poll(cx))));
-            if matches!(polled, Ok(Some(Poll::Pending))) && !guard.is_over() {
-                return Poll::Pending;
-            }
-            // The handler's own drop runs here, not when the connection gets round to it.
-            this.handler.set(None);
-            polled
-        };
+        let handler = this.handler.as_mut().as_pin_mut();
+        let polled = catch_unwind(AssertUnwindSafe(|| handler.map(|handler| handler.poll(cx))));
+        if matches!(polled, Ok(Some(Poll::Pending))) && !guard.is_over() {
+            return Poll::Pending;
+        }
+        // The handler's own drop runs here, not when the connection gets round to it.
+        this.handler.set(None);
         let Some(guard) = this.in_flight.take() else {
             return Poll::Ready(Err("the request is over".into()));
         };

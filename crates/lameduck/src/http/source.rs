@@ -206,7 +206,8 @@ impl Door {
         let mut shortage = Shortage::default();
         let limit = self.connections.limits().connections.unwrap_or(usize::MAX);
         let mut stopped = std::pin::pin!(self.stop.cancelled());
-        loop {
+        // Asked first, and for less than the token, so that a flood of connections does not put off the stop.
+        while self.connections.mode() < Mode::Draining {
             if self.connections.len() >= limit {
                 // Further connections wait in the accept queue.
                 tokio::select! {
@@ -217,8 +218,8 @@ impl Door {
             }
             let accepted = tokio::select! {
                 biased;
-                () = &mut stopped => break,
                 accepted = incoming.accept() => accepted,
+                () = &mut stopped => break,
             };
             let error = match accepted {
                 Ok(accepted) => {

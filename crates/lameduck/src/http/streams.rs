@@ -15,6 +15,7 @@ use pin_project_lite::pin_project;
 
 use super::InFlight;
 use crate::connections::Record;
+use crate::lifecycle::{Entered, Lifecycle};
 
 thread_local! {
     /// The key of the request that was begun last, until its task is spawned. 0: none.
@@ -65,8 +66,10 @@ where
         };
         let record = Arc::clone(&self.record);
         let runtime = record.server().shared().runtime().clone();
+        let lifecycle = Some(Lifecycle::new(Arc::clone(&record) as _, key));
         drop(runtime.spawn(StreamTask {
             task: Some(task),
+            lifecycle,
             upgraded,
             record,
             key,
@@ -81,6 +84,7 @@ pin_project! {
     struct StreamTask<F> {
         #[pin]
         task: Option<F>,
+        lifecycle: Option<Lifecycle>,
         // Ends the request of an upgraded stream.
         upgraded: Option<InFlight>,
         record: Arc<Record>,
@@ -89,6 +93,14 @@ pin_project! {
         // It waits for the peer to make room.
         waits: bool,
     }
+
+    impl<F> PinnedDrop for StreamTask<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let _entered = Entered::new(this.lifecycle);
+            this.task.set(None);
+        }
+    }
 }
 
 impl<F: Future<Output = ()>> Future for StreamTask<F> {
@@ -96,6 +108,7 @@ impl<F: Future<Output = ()>> Future for StreamTask<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
+        let _entered = Entered::new(this.lifecycle);
         if !*this.known {
             *this.known = true;
             this.record.keep_stream_waker(*this.key, cx.waker());
