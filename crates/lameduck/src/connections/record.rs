@@ -106,6 +106,7 @@ impl Record {
         }
     }
 
+    #[inline]
     pub(crate) fn server(&self) -> &Arc<Connections> {
         &self.server
     }
@@ -116,11 +117,13 @@ impl Record {
         &self.peer
     }
 
+    #[inline]
     pub(crate) fn remote(&self) -> &Remote {
         &self.remote
     }
 
     /// Keeps the waker of the connection's task, which stays the same for the task's whole life.
+    #[inline]
     pub(crate) fn keep_waker(&self, waker: &Waker) {
         if self.waker.get().is_none() {
             let _ = self.waker.set(waker.clone());
@@ -135,6 +138,7 @@ impl Record {
     // What the connection's task says.
 
     /// The peer took bytes from us.
+    #[inline]
     pub(crate) fn progressed(&self) {
         self.progress.store(to_millis(self.server.next_tick()), Ordering::Relaxed);
     }
@@ -151,12 +155,14 @@ impl Record {
     }
 
     /// How many requests have begun, ever.
+    #[inline]
     pub(crate) fn begun(&self) -> u32 {
         self.begun.load(Ordering::Relaxed)
     }
 
     /// The connection fell silent now. Before the drain the time is that of the last tick, which the limit of
     /// silence allows for: reading the clock would be the dearest part of a short request.
+    #[inline]
     pub(crate) fn fell_silent(&self) {
         if self.server.mode() >= Mode::Draining {
             return self.touch();
@@ -208,6 +214,7 @@ impl Record {
     }
 
     /// A response is there. `false`: the supervisor has answered already; write nothing.
+    #[inline]
     pub(crate) fn claim(&self, key: u32, flags: u32) -> bool {
         if key == 0 {
             return self.state.claim(flags);
@@ -292,6 +299,7 @@ impl Record {
 
     /// A request is over. On HTTP/1 its response may still be on its way: it keeps its name, and counts, until
     /// [`Record::flushed`].
+    #[inline]
     pub(crate) fn end(&self, key: u32, ending: Ending) {
         if key == 0 {
             if self.state.get() & (state::LATE | state::GONE) != 0 {
@@ -319,13 +327,18 @@ impl Record {
     }
 
     /// HTTP/1: everything written is with the kernel.
+    #[inline]
     pub(crate) fn flushed(&self) {
         // Written by the connection's task alone, which is who asks.
         if let Some(ending) = Ending::from_u8(self.unflushed.load(Ordering::Relaxed)) {
-            self.unflushed.store(0, Ordering::Relaxed);
-            self.requests().remove(0);
-            self.count(ending);
+            self.forget_first(ending);
         }
+    }
+
+    fn forget_first(&self, ending: Ending) {
+        self.unflushed.store(0, Ordering::Relaxed);
+        self.requests().remove(0);
+        self.count(ending);
     }
 
     /// The connection is gone: what was in flight on it did not end well. Its I/O object goes before the
@@ -403,11 +416,13 @@ impl Record {
     // What the supervisor says.
 
     /// What the task is to do.
+    #[inline]
     pub(crate) fn directive(&self) -> Directive {
         Directive::from_u8(self.directive.load(Ordering::Acquire))
     }
 
     /// Whether the time of the request is over.
+    #[inline]
     pub(crate) fn is_over(&self, key: u32) -> bool {
         self.directive.load(Ordering::Relaxed) >= Directive::BodyTimeout as u8
             || (key != 0 && self.over(key).is_some())

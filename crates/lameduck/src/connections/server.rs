@@ -62,6 +62,7 @@ pub(crate) struct Membership {
 }
 
 impl Membership {
+    #[inline]
     pub(crate) fn record(&self) -> &Arc<Record> {
         &self.record
     }
@@ -100,10 +101,12 @@ impl Connections {
         let _ = self.limits.set(limits);
     }
 
+    #[inline]
     pub(crate) fn limits(&self) -> &Limits {
         self.limits.get_or_init(Limits::default)
     }
 
+    #[inline]
     pub(crate) fn mode(&self) -> Mode {
         Mode::from_u8(self.mode.load(Ordering::Acquire))
     }
@@ -114,11 +117,13 @@ impl Connections {
     }
 
     /// The time since the epoch as of the last tick: up to a second old, but free.
+    #[inline]
     pub(super) fn coarse(&self) -> Duration {
         Duration::from_millis(self.coarse.load(Ordering::Relaxed))
     }
 
     /// The next tick: the latest that it can be now. For what must not be over early, at no cost.
+    #[inline]
     pub(super) fn next_tick(&self) -> Duration {
         self.coarse() + TICK
     }

@@ -59,23 +59,28 @@ impl State {
         State(AtomicU32::new(0))
     }
 
+    #[inline]
     pub(crate) fn get(&self) -> u32 {
         self.0.load(Ordering::Acquire)
     }
 
+    #[inline]
     pub(crate) fn has(&self, flag: u32) -> bool {
         self.get() & flag != 0
     }
 
+    #[inline]
     pub(crate) fn set(&self, flags: u32) {
         self.0.fetch_or(flags, Ordering::AcqRel);
     }
 
+    #[inline]
     pub(crate) fn clear(&self, flags: u32) {
         self.0.fetch_and(!flags, Ordering::AcqRel);
     }
 
     /// A request begins; `flags` are those that it sets. `false`: the supervisor was faster, write nothing.
+    #[inline]
     pub(crate) fn begin(&self, flags: u32) -> bool {
         // One word, one writer but for LATE: a compare-and-swap loop that almost never loops.
         let cleared = HEAD | HEAD_OUT | BODY_OPEN | BODY_WAIT | ENDS_BY_CLOSE | ANSWERED;
@@ -93,6 +98,7 @@ impl State {
     }
 
     /// The task has a response. `false`: the supervisor was faster, write nothing.
+    #[inline]
     pub(crate) fn claim(&self, flags: u32) -> bool {
         let before = self.0.fetch_or(HEAD_OUT | flags, Ordering::AcqRel);
         before & LATE == 0

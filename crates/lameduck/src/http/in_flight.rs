@@ -16,24 +16,29 @@ pub(super) struct InFlight {
 
 impl InFlight {
     /// A request that has begun. Until it is told otherwise, it ends as given up.
+    #[inline]
     pub(super) fn new(record: Arc<Record>, key: u32) -> InFlight {
         InFlight { record, key, ending: Ending::Gone, armed: true }
     }
 
+    #[inline]
     pub(super) fn record(&self) -> &Arc<Record> {
         &self.record
     }
 
+    #[inline]
     pub(super) fn key(&self) -> u32 {
         self.key
     }
 
     /// Whether the time of the request is over.
+    #[inline]
     pub(super) fn is_over(&self) -> bool {
         self.record.is_over(self.key)
     }
 
     /// How it will have ended when this drops.
+    #[inline]
     pub(super) fn will_end(&mut self, ending: Ending) {
         self.ending = ending;
     }
@@ -43,6 +48,18 @@ impl InFlight {
         note_panic(&self.record, self.key, what, message);
     }
 
+    /// The request was dropped in the middle: by us at a deadline, else because the client went away.
+    #[cold]
+    fn gave_up(&self) {
+        if self.key == 0 && std::thread::panicking() {
+            // Nothing of its response is out: the connection, which catches the panic, answers and ends it.
+            self.record.state.set(state::PANICKED);
+            return;
+        }
+        let ending = if self.is_over() { Ending::Cut } else { Ending::Gone };
+        self.record.end(self.key, ending);
+    }
+
     /// The request goes on as an upgraded connection: its record ends with that.
     pub(super) fn upgraded(mut self) {
         self.armed = false;
@@ -50,25 +67,18 @@ impl InFlight {
 }
 
 impl Drop for InFlight {
+    #[inline]
     fn drop(&mut self) {
         if !self.armed {
             return;
         }
-        if self.key == 0 && self.ending == Ending::Gone && std::thread::panicking() {
-            // Nothing of its response is out: the connection, which catches the panic, answers and ends it.
-            self.record.state.set(state::PANICKED);
-            return;
-        }
-        let ending = match self.ending {
-            // Dropped in the middle: by us at a deadline, else because the client went away.
-            Ending::Gone if self.record.is_over(self.key) => Ending::Cut,
+        match self.ending {
+            Ending::Gone => self.gave_up(),
             ending @ (Ending::Completed
             | Ending::Answered503
             | Ending::Interrupted
-            | Ending::Cut
-            | Ending::Gone) => ending,
-        };
-        self.record.end(self.key, ending);
+            | Ending::Cut) => self.record.end(self.key, ending),
+        }
     }
 }
 

@@ -307,6 +307,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
 /// Takes empty lines before a request's head away: they mean nothing (RFC 9112, section 2.2), so that a connection on
 /// which nothing else comes is as idle as before. hyper would wait for the head behind them. `false`: nothing else
 /// is there.
+#[inline]
 fn strip_empty_lines(buf: &mut ReadBuf<'_>, before: usize) -> bool {
     let read = buf.filled_mut();
     let new = &mut read[before..];
