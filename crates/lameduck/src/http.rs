@@ -11,6 +11,7 @@ pub(crate) mod listen;
 mod peek;
 mod respond;
 mod service;
+mod silent;
 mod source;
 #[cfg(feature = "http2")]
 mod streams;

@@ -210,13 +210,13 @@ impl Connections {
         let (mode, limits) = (self.mode(), *self.limits());
         let draining_since = Duration::from_millis(self.draining_since.load(Ordering::Relaxed));
         let mut next: Option<Duration> = None;
-        let mut ordered = false;
+        // Given once the lock is free, which those that are closed then want.
+        let mut orders = Vec::new();
         for (_, record) in &self.lock().records {
             let view = record.view();
             let verdict = judge(&view, mode, draining_since, &limits, time);
             if verdict.directive != Directive::None {
-                record.direct(verdict.directive);
-                ordered = true;
+                orders.push((Arc::clone(record), verdict.directive));
             }
             if view.protocol() == Protocol::Http2 && view.flags & state::REQUEST != 0 {
                 record.time_out_streams(&limits, time);
@@ -224,6 +224,10 @@ impl Connections {
             if let Some(at) = verdict.ask_at {
                 next = Some(next.map_or(at, |next| next.min(at)));
             }
+        }
+        let ordered = !orders.is_empty();
+        for (record, directive) in orders {
+            record.direct(directive);
         }
         if mode == Mode::Draining {
             // One that falls silent after this has its whole grace from then on: no need to ask sooner.

@@ -16,6 +16,7 @@ use super::connection::{Connection, Handle, Io};
 use super::late;
 use super::listen::{Accepted, Incoming, Listener};
 use super::peek::{self, peek};
+use super::silent::Silent;
 #[cfg(feature = "tls")]
 use super::tls::{self, Tls};
 use crate::connections::{Connections, Limits, Mode, Peer};
@@ -140,7 +141,7 @@ impl Source {
                     };
                     let Some(io) = io else { break };
                     let remote = Arc::new(Remote::default());
-                    door.serve(io, Peer::Other, false, remote, service.clone());
+                    door.serve(io, Peer::Other, remote, service.clone());
                 }
             })
         };
@@ -169,28 +170,28 @@ impl Door {
     ) {
         let remote = Arc::new(Remote::default());
         let stream = Guarded::new(stream, Arc::clone(&remote));
-        self.serve(stream, peer, true, remote, service);
+        if self.is_encrypted() {
+            return self.serve(stream, peer, remote, service);
+        }
+        // Not within the future: if that is dropped before its first poll, the socket must go before the membership.
+        let silent = Silent::new(stream, self.connections.add(peer, true, remote));
+        drop(self.connections.shared().runtime().spawn(async move {
+            if let Some((stream, membership)) = silent.await {
+                Connection::new(stream, membership, service, None).await;
+            }
+        }));
     }
 
-    /// Serves a connection on a task of its own. `plain`: what is written to its socket is what the peer reads,
-    /// unless this server encrypts.
-    fn serve<I: Io, S: Handle>(
-        &self,
-        io: I,
-        peer: Peer,
-        plain: bool,
-        remote: Arc<Remote>,
-        service: S,
-    ) {
+    /// Serves a connection on a task of its own, whatever it is.
+    fn serve<I: Io, S: Handle>(&self, io: I, peer: Peer, remote: Arc<Remote>, service: S) {
         let connections = &self.connections;
         let runtime = connections.shared().runtime();
+        let membership = connections.add(peer, false, remote);
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls.get() {
-            let membership = connections.add(peer, false, remote);
             drop(runtime.spawn(tls::serve(io, membership, tls, service)));
             return;
         }
-        let membership = connections.add(peer, plain, remote);
         drop(runtime.spawn(Connection::new(io, membership, service, None)));
     }
 

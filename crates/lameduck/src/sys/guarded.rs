@@ -1,18 +1,44 @@
 //! A stream whose descriptor others may borrow for a moment, but never after it was closed.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::net::{RecvFlags, recv};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 /// Streams that keep one descriptor from their making until their drop.
-pub(crate) trait Owning: AsRawFd + AsyncRead + AsyncWrite + Unpin {}
-impl Owning for TcpStream {}
-impl Owning for UnixStream {}
+pub(crate) trait Owning: AsRawFd + AsyncRead + AsyncWrite + Unpin {
+    /// Ready once something can be read, or the peer ended its stream, or it failed. Reads nothing.
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+macro_rules! owning {
+    ($($stream:ty),*) => {$(
+        impl Owning for $stream {
+            fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+                // tokio takes a new socket for readable until it was seen not to be.
+                while ready!(self.poll_read_ready(cx)).is_ok() {
+                    let seen = self.try_io(Interest::READABLE, || peek(self.as_fd()));
+                    if !seen.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+                        break;
+                    }
+                }
+                Poll::Ready(())
+            }
+        }
+    )*};
+}
+
+owning!(TcpStream, UnixStream);
+
+fn peek(fd: BorrowedFd<'_>) -> io::Result<()> {
+    recv(fd, &mut [0; 1][..], RecvFlags::PEEK | RecvFlags::DONTWAIT)?;
+    Ok(())
+}
 
 /// The far end of a [`Guarded`] stream: borrows its descriptor while it is open.
 #[derive(Debug, Default)]
@@ -43,6 +69,11 @@ impl<T: Owning> Guarded<T> {
     pub(crate) fn new(stream: T, remote: Arc<Remote>) -> Guarded<T> {
         *remote.fd.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream.as_raw_fd());
         Guarded { stream, remote }
+    }
+
+    /// See [`Owning::poll_readable`].
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.stream.poll_readable(cx)
     }
 }
 
