@@ -94,6 +94,7 @@ impl<I: Io, S: Handle> Unpin for Connection<I, S> {}
 
 impl<I: Io, S: Handle> Connection<I, S> {
     /// Serves the connection. `http2`: it is known to be HTTP/2, or not to be; `None`: look at its bytes.
+    #[inline]
     pub(super) fn new(
         io: I,
         membership: Membership,
@@ -104,13 +105,13 @@ impl<I: Io, S: Handle> Connection<I, S> {
         let lifecycle = Some(Lifecycle::new(Arc::clone(&record) as _, 0));
         let http2 = if cfg!(feature = "http2") { http2 } else { Some(false) };
         let io = Tracked::new(io, membership, http2);
-        let stage = match http2 {
-            #[cfg(feature = "http2")]
-            Some(true) => Stage::Http2(speak_http2(io, service.clone(), &record)),
-            _ => Stage::Http1(speak_http1(io, service.clone(), &record)),
-        };
         Connection {
-            stage,
+            // Made where it stays: it is more than a kilobyte.
+            stage: match http2 {
+                #[cfg(feature = "http2")]
+                Some(true) => Stage::Http2(speak_http2(io, service.clone(), &record)),
+                _ => Stage::Http1(speak_http1(io, service.clone(), &record)),
+            },
             service,
             record,
             lifecycle,

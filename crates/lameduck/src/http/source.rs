@@ -177,7 +177,8 @@ impl Door {
         let silent = Silent::new(stream, self.connections.add(peer, true, remote));
         drop(self.connections.shared().runtime().spawn(async move {
             if let Some((stream, membership)) = silent.await {
-                Connection::new(stream, membership, service, None).await;
+                // In a box: tokio moves a task's future four times, most of them after its end.
+                Box::new(Connection::new(stream, membership, service, None)).await;
             }
         }));
     }
