@@ -1,0 +1,117 @@
+//! A real browser.
+
+mod devtools;
+mod page;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::daemon::LIFETIME;
+use crate::missing::Missing;
+use crate::places::is_root;
+use crate::scratch::Scratch;
+use crate::server::Server;
+use crate::tool::Tool;
+
+use devtools::DevTools;
+pub use page::Page;
+
+/// Headless Chromium with a profile of its own. It reaches 127.0.0.1 and no other host, whatever a page asks for.
+/// Dropping it ends it and removes the profile.
+#[derive(Debug)]
+pub struct Chromium {
+    addr: SocketAddr,
+    /// The path of the connection to the browser itself, which is a secret.
+    path: String,
+    server: Server,
+    scratch: Scratch,
+}
+
+impl Chromium {
+    /// Starts it, and waits until it can be steered.
+    ///
+    /// # Errors
+    /// It isn't installed.
+    ///
+    /// # Panics
+    /// If it doesn't start: with all that it printed.
+    #[track_caller]
+    pub fn start() -> Result<Self, Missing> {
+        const STEERED: &str = "DevTools listening on ws://";
+        let program = Tool::Chromium.find()?;
+        let scratch = Scratch::new();
+        let mut profile = scratch.path().as_os_str().to_owned();
+        profile.push("/profile");
+        let mut option = std::ffi::OsString::from("--user-data-dir=");
+        option.push(profile);
+        let mut command = Server::command(program)
+            // Else it leaves a folder beside ours, and settings in the user's home.
+            .env("TMPDIR", scratch.path())
+            .env("HOME", scratch.path())
+            .env("XDG_CONFIG_HOME", scratch.path())
+            .env("XDG_CACHE_HOME", scratch.path())
+            .arg(option)
+            .args(["--headless", "--remote-debugging-port=0", "--disable-gpu"])
+            // Containers have little of /dev/shm.
+            .arg("--disable-dev-shm-usage")
+            // Nothing of its own accord, and nothing beyond this machine.
+            .args(["--no-first-run", "--disable-background-networking", "--disable-sync"])
+            .args(["--disable-component-update", "--disable-breakpad", "--no-proxy-server"])
+            .arg("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
+            // A page's timers are not slowed down because nobody looks.
+            .args(["--disable-background-timer-throttling", "--disable-renderer-backgrounding"]);
+        if is_root() {
+            // It refuses to be root otherwise.
+            command = command.arg("--no-sandbox");
+        }
+        let server = command.arg("about:blank").lifetime(LIFETIME).start();
+        server.wait_for_stderr(STEERED, Duration::from_secs(30));
+        // The rest of the line follows in the same write, if not in the same read.
+        let printed = server.stderr();
+        let url = printed.split_once(STEERED).and_then(|(_, rest)| rest.lines().next());
+        let (addr, path) = url
+            .and_then(|url| url.split_once('/'))
+            .and_then(|(addr, path)| Some((addr.parse().ok()?, format!("/{path}"))))
+            .unwrap_or_else(|| panic!("no address in {url:?}"));
+        Ok(Self { addr, path, server, scratch })
+    }
+
+    /// Opens a page in a tab of its own, and waits until it is loaded, 20 s at most. The page ends with the browser.
+    ///
+    /// # Panics
+    /// If it can't be loaded: with the browser's reason.
+    #[must_use]
+    #[track_caller]
+    pub fn open(&self, url: &str) -> Page {
+        match self.try_open(url) {
+            Ok(page) => page,
+            Err(why) => panic!("Chromium could not open {url}: {why}"),
+        }
+    }
+
+    /// Opens a page as [`open`](Self::open) does.
+    ///
+    /// # Errors
+    /// It can't be loaded: the browser's reason.
+    pub fn try_open(&self, url: &str) -> Result<Page, String> {
+        let mut browser = DevTools::connect(self.addr, &self.path)?;
+        let tab = browser.call("Target.createTarget", &json!({ "url": "about:blank" }))?;
+        let id = tab["targetId"].as_str().ok_or_else(|| format!("no tab: {tab}"))?;
+        Page::open(DevTools::connect(self.addr, &format!("/devtools/page/{id}"))?, url)
+    }
+
+    /// Its first process.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.scratch.path()
+    }
+}
