@@ -3,6 +3,7 @@
 mod devtools;
 mod page;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -43,18 +44,18 @@ impl Chromium {
         const STEERED: &str = "DevTools listening on ws://";
         let program = Tool::Chromium.find()?;
         let scratch = Scratch::new();
-        let mut profile = scratch.path().as_os_str().to_owned();
-        profile.push("/profile");
-        let mut option = std::ffi::OsString::from("--user-data-dir=");
-        option.push(profile);
+        let mut profile = OsString::from("--user-data-dir=");
+        profile.push(scratch.path().join("profile"));
         let mut command = Server::command(program)
             // Else it leaves a folder beside ours, and settings in the user's home.
             .env("TMPDIR", scratch.path())
             .env("HOME", scratch.path())
             .env("XDG_CONFIG_HOME", scratch.path())
             .env("XDG_CACHE_HOME", scratch.path())
-            .arg(option)
+            .arg(profile)
             .args(["--headless", "--remote-debugging-port=0", "--disable-gpu"])
+            // Else a page of complaints that there is no D-Bus.
+            .arg("--log-level=3")
             // Containers have little of /dev/shm.
             .arg("--disable-dev-shm-usage")
             // Nothing of its own accord, and nothing beyond this machine.

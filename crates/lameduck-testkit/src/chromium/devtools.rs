@@ -67,10 +67,12 @@ fn said(event: &Value) -> Option<String> {
     match event["method"].as_str()? {
         "Runtime.exceptionThrown" => Some(thrown(&params["exceptionDetails"])),
         "Runtime.consoleAPICalled" => {
-            let words = params["args"].as_array()?.iter().map(|word| match &word["value"] {
-                Value::String(text) => text.clone(),
-                Value::Null => word["description"].as_str().unwrap_or("null").to_owned(),
-                value => value.to_string(),
+            let words = params["args"].as_array()?.iter().map(|word| {
+                let (value, description) = (&word["value"], &word["description"]);
+                match value.as_str().or(description.as_str()) {
+                    Some(text) => text.to_owned(),
+                    None => value.to_string(),
+                }
             });
             let words: Vec<String> = words.collect();
             Some(format!("{}: {}", params["type"].as_str()?, words.join(" ")))

@@ -14,13 +14,14 @@ use libtest_mimic::Trial;
 const CHILD: &str = "TESTKIT_INSTALLED";
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// What runs, and what it may leave behind.
-struct Started {
+/// What a program may leave behind.
+struct Traces {
     processes: Vec<u32>,
     folder: PathBuf,
-    /// Dropped by the test. Only ever looked at by its drop.
-    _program: Box<dyn Send>,
 }
+
+/// A program that runs until this is dropped, and its traces.
+type Started = (Box<dyn Send>, Traces);
 
 pub(crate) fn trials() -> Vec<Trial> {
     type Start = fn() -> Started;
@@ -45,35 +46,35 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 fn postgres() -> Started {
     let postgres = Postgres::start().unwrap();
-    let (processes, folder) = look(postgres.server(), postgres.folder());
-    assert!(processes.len() > 3, "its helpers run: {processes:?}");
-    Started { processes, folder, _program: Box::new(postgres) }
+    let traces = look(postgres.server(), postgres.folder());
+    assert!(traces.processes.len() > 3, "its helpers run: {:?}", traces.processes);
+    (Box::new(postgres), traces)
 }
 
 fn redis() -> Started {
     let redis = Redis::start().unwrap();
-    let (processes, folder) = look(redis.server(), redis.folder());
-    Started { processes, folder, _program: Box::new(redis) }
+    let traces = look(redis.server(), redis.folder());
+    (Box::new(redis), traces)
 }
 
 fn nats() -> Started {
     let nats = Nats::start().unwrap();
-    let (processes, folder) = look(nats.server(), nats.folder());
-    Started { processes, folder, _program: Box::new(nats) }
+    let traces = look(nats.server(), nats.folder());
+    (Box::new(nats), traces)
 }
 
 fn chromium() -> Started {
     let chromium = Chromium::start().unwrap();
     let _ = chromium.open("data:text/html,hello");
-    let (mut processes, folder) = look(chromium.server(), chromium.folder());
-    assert!(processes.len() > 3, "its helpers run: {processes:?}");
+    let mut traces = look(chromium.server(), chromium.folder());
+    assert!(traces.processes.len() > 3, "its helpers run: {:?}", traces.processes);
     // Those that left its group and its family, too.
-    processes.extend(all_that_name(&folder));
-    Started { processes, folder, _program: Box::new(chromium) }
+    traces.processes.extend(all_that_name(&traces.folder));
+    (Box::new(chromium), traces)
 }
 
 /// The process and all that descend from it.
-fn look(server: &Server, folder: &Path) -> (Vec<u32>, PathBuf) {
+fn look(server: &Server, folder: &Path) -> Traces {
     let mut processes = vec![server.pid()];
     let mut next = 0;
     while next < processes.len() {
@@ -81,7 +82,7 @@ fn look(server: &Server, folder: &Path) -> (Vec<u32>, PathBuf) {
         next += 1;
     }
     assert!(folder.is_dir());
-    (processes, folder.to_owned())
+    Traces { processes, folder: folder.to_owned() }
 }
 
 /// The processes that have a folder's path among their arguments.
@@ -98,31 +99,32 @@ fn all_that_name(folder: &Path) -> Vec<u32> {
         .collect()
 }
 
-fn nothing_is_left(processes: &[u32], folder: &Path) {
+fn nothing_is_left(Traces { processes, folder }: &Traces) {
     for &process in processes {
         assert!(eventually(LIMIT, || !Proc::of(process).runs()), "{process} of {processes:?}");
     }
     assert!(eventually(LIMIT, || !folder.exists()), "{} is there", folder.display());
+    // Who removes the folder has its name, too.
     let left = || all_that_name(folder).into_iter().find(|&pid| Proc::of(pid).runs());
     assert!(eventually(LIMIT, || left().is_none()), "{:?} names {}", left(), folder.display());
 }
 
 fn drop_leaves_nothing(start: fn() -> Started) {
-    let Started { processes, folder, _program } = start();
-    drop(_program);
-    assert!(!folder.exists(), "{} is there", folder.display());
-    nothing_is_left(&processes, &folder);
+    let (program, traces) = start();
+    drop(program);
+    assert!(!traces.folder.exists(), "{} is there", traces.folder.display());
+    nothing_is_left(&traces);
 }
 
 fn panic_leaves_nothing(start: fn() -> Started) {
-    let mut left = (Vec::new(), PathBuf::new());
+    let mut left = None;
     let panic = catch_unwind(AssertUnwindSafe(|| {
-        let started = start();
-        left = (started.processes.clone(), started.folder.clone());
+        let (_program, traces) = start();
+        left = Some(traces);
         panic!("on purpose");
     }));
     assert_eq!(*panic.unwrap_err().downcast::<&str>().unwrap(), "on purpose");
-    nothing_is_left(&left.0, &left.1);
+    nothing_is_left(&left.unwrap());
 }
 
 /// This test program again, as a child that starts the program and is killed.
@@ -133,23 +135,24 @@ fn kill_leaves_nothing(name: &str) {
     let printed = child.stdout();
     let (folder, processes) = printed.trim_end_matches(";\n").split_once('|').unwrap();
     let processes: Vec<u32> = processes.split(' ').map(|pid| pid.parse().unwrap()).collect();
-    assert!(Proc::of(processes[0]).runs() && Path::new(folder).exists());
+    let traces = Traces { processes, folder: folder.into() };
+    assert!(Proc::of(traces.processes[0]).runs() && traces.folder.exists());
     child.signal(Signal::KILL);
-    nothing_is_left(&processes, Path::new(folder));
+    nothing_is_left(&traces);
 }
 
 /// What the child does; true if this is one.
 pub(crate) fn start_and_wait_to_be_killed() -> bool {
     let Ok(name) = std::env::var(CHILD) else { return false };
-    let started = match &*name {
+    let (_program, Traces { processes, folder }) = match &*name {
         "postgres" => postgres(),
         "redis" => redis(),
         "nats" => nats(),
         "chromium" => chromium(),
         other => panic!("no program {other}"),
     };
-    let processes: Vec<String> = started.processes.iter().map(u32::to_string).collect();
-    println!("{}|{};", started.folder.display(), processes.join(" "));
+    let processes: Vec<String> = processes.iter().map(u32::to_string).collect();
+    println!("{}|{};", folder.display(), processes.join(" "));
     std::io::stdout().flush().unwrap();
     pause(6 * LIMIT);
     true
