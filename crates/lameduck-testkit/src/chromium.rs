@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::daemon::LIFETIME;
 use crate::missing::Missing;
+use crate::pause::eventually;
 use crate::places::is_root;
 use crate::scratch::Scratch;
 use crate::server::Server;
@@ -19,6 +20,9 @@ use crate::tool::Tool;
 
 use devtools::DevTools;
 pub use page::Page;
+
+/// How long it may take to start.
+const START: Duration = Duration::from_secs(30);
 
 /// Headless Chromium with a profile of its own. It reaches 127.0.0.1 and no other host, whatever a page asks for.
 /// Dropping it ends it and removes the profile.
@@ -41,7 +45,6 @@ impl Chromium {
     /// If it doesn't start: with all that it printed.
     #[track_caller]
     pub fn start() -> Result<Self, Missing> {
-        const STEERED: &str = "DevTools listening on ws://";
         let program = Tool::Chromium.find()?;
         let scratch = Scratch::new();
         let mut profile = OsString::from("--user-data-dir=");
@@ -69,14 +72,14 @@ impl Chromium {
             command = command.arg("--no-sandbox");
         }
         let server = command.arg("about:blank").lifetime(LIFETIME).start();
-        server.wait_for_stderr(STEERED, Duration::from_secs(30));
-        // The rest of the line follows in the same write, if not in the same read.
-        let printed = server.stderr();
-        let url = printed.split_once(STEERED).and_then(|(_, rest)| rest.lines().next());
-        let (addr, path) = url
-            .and_then(|url| url.split_once('/'))
-            .and_then(|(addr, path)| Some((addr.parse().ok()?, format!("/{path}"))))
-            .unwrap_or_else(|| panic!("no address in {url:?}"));
+        let mut door = None;
+        let _ = eventually(START, || {
+            door = steered_at(&server.stderr());
+            door.is_some() || !server.runs()
+        });
+        let Some((addr, path)) = door else {
+            panic!("Chromium can't be steered within {START:?}\n{}", server.transcript())
+        };
         Ok(Self { addr, path, server, scratch })
     }
 
@@ -114,5 +117,28 @@ impl Chromium {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.scratch.path()
+    }
+}
+
+/// The address and path that it prints when it can be steered; nothing while half the line is there.
+fn steered_at(printed: &str) -> Option<(SocketAddr, String)> {
+    let (_, rest) = printed.split_once("DevTools listening on ws://")?;
+    let (line, _) = rest.split_once('\n')?;
+    let (addr, path) = line.split_once('/')?;
+    Some((addr.parse().ok()?, format!("/{path}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::steered_at;
+
+    #[test]
+    fn the_address_is_read_once_its_line_is_whole() {
+        let line = "noise\n\nDevTools listening on ws://127.0.0.1:4444/devtools/browser/5f-6a\n";
+        let door = (([127, 0, 0, 1], 4444).into(), "/devtools/browser/5f-6a".to_owned());
+        assert_eq!(steered_at(line), Some(door));
+        for end in 0..line.len() {
+            assert_eq!(steered_at(&line[..end]), None, "{end}");
+        }
     }
 }

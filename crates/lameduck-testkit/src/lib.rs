@@ -9,7 +9,8 @@
 //! - [`Relay`] puts a delay between a client and a server on loopback; [`Link`] puts one between two kernels
 //!   (network namespaces), handshakes included.
 //! - [`Postgres`], [`Redis`] and [`Nats`] are the real ones, each on a free port with a directory of its own.
-//!   [`Chromium`] opens a [`Page`]. [`needing`] makes a test of a case that needs one of them, or another [`Tool`].
+//!   [`Chromium`] opens a [`Page`]. [`needing()`] makes a test of a case that needs one of them, or another
+//!   [`Tool`].
 //!
 //! Everything is blocking and made of threads, so that nothing here shares a runtime's faults with what it tests.
 //! Helpers that a test can't go on without panic with what the child printed; verdicts on requests are values.

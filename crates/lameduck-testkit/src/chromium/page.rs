@@ -42,7 +42,8 @@ impl Page {
         }
     }
 
-    /// Waits until an expression gives `true`. One that throws is asked again.
+    /// Waits until an expression gives `true`; asks every 10 ms. One that throws is asked again, and one that gives a
+    /// promise may take up to 10 s longer than said.
     ///
     /// # Panics
     /// If it doesn't within the time: with what it gave last, the page's text and its console.
