@@ -48,6 +48,12 @@ impl ServerCommand {
         self
     }
 
+    /// More arguments.
+    #[must_use]
+    pub fn args<T: AsRef<OsStr>>(self, args: impl IntoIterator<Item = T>) -> Self {
+        args.into_iter().fold(self, Self::arg)
+    }
+
     /// A variable of its environment.
     #[must_use]
     pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {

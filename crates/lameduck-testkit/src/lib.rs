@@ -8,13 +8,19 @@
 //! - [`Sample`] is what a process holds at a moment; [`Growth`] tells from many of them whether it grows.
 //! - [`Relay`] puts a delay between a client and a server on loopback; [`Link`] puts one between two kernels
 //!   (network namespaces), handshakes included.
+//! - [`Postgres`], [`Redis`] and [`Nats`] are the real ones, each on a free port with a directory of its own.
+//!   [`Chromium`] opens a [`Page`]. [`needing()`] makes a test of a case that needs one of them, or another
+//!   [`Tool`].
 //!
 //! Everything is blocking and made of threads, so that nothing here shares a runtime's faults with what it tests.
 //! Helpers that a test can't go on without panic with what the child printed; verdicts on requests are values.
 
 mod certificate;
+mod chromium;
 mod client;
 mod command;
+mod daemon;
+mod dial;
 mod ending;
 mod exit;
 mod failure;
@@ -24,6 +30,9 @@ mod ignored;
 mod link;
 mod load;
 mod look;
+mod missing;
+mod nats;
+mod needing;
 mod netns;
 mod outcome;
 mod output;
@@ -31,17 +40,22 @@ mod parse;
 mod pause;
 mod places;
 mod port;
+mod postgres;
 mod proc;
 mod readable;
+mod redis;
 mod relay;
 mod report;
 mod response;
 mod sample;
+mod scratch;
 mod server;
 mod session;
 mod side;
+mod tool;
 
 pub use certificate::Certificate;
+pub use chromium::{Chromium, Page};
 pub use client::Client;
 pub use command::ServerCommand;
 pub use ending::Ending;
@@ -51,13 +65,18 @@ pub use growth::{Bounds, Growth};
 pub use link::Link;
 pub use load::{Fresh, Idle, KeepAlive, Rude, Running, Tally};
 pub use look::Look;
+pub use missing::Missing;
+pub use nats::Nats;
+pub use needing::needing;
 pub use netns::within;
 pub use outcome::Outcome;
 pub use pause::{eventually, pause};
 pub use places::{bin, example, in_ci, is_root};
 pub use port::free_port;
+pub use postgres::Postgres;
 pub use proc::Proc;
 pub use readable::{Readable, readable_by_anyone};
+pub use redis::Redis;
 pub use relay::Relay;
 pub use report::last_json_object;
 pub use response::Response;
@@ -66,6 +85,7 @@ pub use sample::Sample;
 pub use server::Server;
 pub use session::{speak_tls, speaks_tls, trusting_anyone};
 pub use side::Side;
+pub use tool::Tool;
 
 /// The uid and gid of `nobody`, for running a server as an ordinary user.
 pub const NOBODY: u32 = 65534;

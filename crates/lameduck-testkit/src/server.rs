@@ -169,11 +169,27 @@ impl Server {
     /// If it doesn't, or the server ends before: with all that it printed.
     #[track_caller]
     pub fn ready_at(&self, addr: SocketAddr) -> &Self {
+        self.ready_when(&format!("listen on {addr}"), || {
+            TcpStream::connect_timeout(&addr, Duration::from_secs(1)).map(drop)
+        })
+    }
+
+    /// Waits until `ask` gets its answer, 20 s at most; asks from the server's own network namespace. `what` is what
+    /// the server should do, for the message.
+    ///
+    /// # Panics
+    /// If it doesn't, or the server ends before: with all that it printed.
+    #[track_caller]
+    pub(crate) fn ready_when(
+        &self,
+        what: &str,
+        mut ask: impl FnMut() -> std::io::Result<()> + Send,
+    ) -> &Self {
         let end = Instant::now() + Duration::from_secs(20);
         let verdict = within_or_here(self.netns.as_deref(), || {
             loop {
-                match TcpStream::connect_timeout(&addr, Duration::from_secs(1)) {
-                    Ok(_) => return Ok(()),
+                match ask() {
+                    Ok(()) => return Ok(()),
                     Err(_) if self.status().is_some() => return Err("it ended".to_owned()),
                     Err(error) if Instant::now() > end => {
                         return Err(format!("after 20 s: {error}"));
@@ -183,7 +199,7 @@ impl Server {
             }
         });
         if let Err(why) = verdict {
-            panic!("{} does not listen on {addr}: {why}\n{}", self.name, self.transcript());
+            panic!("{} does not {what}: {why}\n{}", self.name, self.transcript());
         }
         self
     }

@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 
 use common::{Database, LIMIT, Shop, post};
 use lameduck_testkit::{
-    Client, Fresh, KeepAlive, Server, Signal, Tally, eventually, free_port, in_ci,
+    Client, Fresh, KeepAlive, Server, Signal, Tally, Tool, eventually, free_port, needing,
 };
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::Arguments;
 use serde_json::json;
 
 /// How often HAProxy asks `/readyz`.
@@ -32,28 +32,13 @@ const STOPS: usize = 6;
 const BUYERS: usize = 10;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let missing = haproxy().is_none();
-    let trial = Trial::test("b8_haproxy_takes_the_traffic_away_before_a_shop_drains", || {
-        let program = haproxy().ok_or("haproxy is not there\n\nhint: apt-get install haproxy")?;
-        no_client_sees_a_stop(&program)
-    });
-    let trial = if missing && !in_ci() {
-        trial.with_kind("needs the package haproxy").with_ignored_flag(true)
-    } else {
-        trial
-    };
-    libtest_mimic::run(&arguments, vec![trial]).exit_code()
+    let name = "b8_haproxy_takes_the_traffic_away_before_a_shop_drains";
+    let trial = needing(&[Tool::Haproxy], name, no_client_sees_a_stop);
+    libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
 }
 
-/// Where HAProxy is installed. Debian's package puts it beside the programs of root.
-fn haproxy() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-    folders.map(|folder| folder.join("haproxy")).find(|program| program.is_file())
-}
-
-fn no_client_sees_a_stop(program: &Path) -> Result<(), Failed> {
+fn no_client_sees_a_stop() {
+    let program = Tool::Haproxy.find().unwrap();
     let database = Database::new();
     let ports = [(); 2].map(|()| [free_port(), free_port()]);
     let milliseconds = format!("{}ms", LAME_DUCK.as_millis());
@@ -62,7 +47,7 @@ fn no_client_sees_a_stop(program: &Path) -> Result<(), Failed> {
     let mut shops = [start(0), start(1)];
     // HAProxy takes a shop that it has not checked yet for one that is up.
     shops.iter().for_each(Shop::wait_until_ready);
-    let balancer = Balancer::start(program, database.folder(), ports);
+    let balancer = Balancer::start(&program, database.folder(), ports);
     for shop in 0..2 {
         balancer.wait_until(shop, "UP");
     }
@@ -107,13 +92,12 @@ fn no_client_sees_a_stop(program: &Path) -> Result<(), Failed> {
         assert_eq!(tally.answered, tally.requests(), "{tally}");
     }
     assert_eq!(loads.iter().map(Tally::failed).sum::<u64>(), 0);
-    let bought = bought?;
+    let bought = bought.unwrap();
     for shop in shops {
         shop.server.signal(Signal::INT);
         assert_eq!(shop.server.wait_exit(LIMIT).code, Some(0));
     }
     database.assert_whole(bought);
-    Ok(())
 }
 
 fn create_wallet(address: SocketAddr) {
