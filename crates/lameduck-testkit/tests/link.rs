@@ -57,7 +57,8 @@ fn a_connect_and_a_request_take_a_round_trip_each_over_both_families() {
         times.sort();
         println!("{addr}: {times:?}");
         assert!(times[0] >= 2 * ONE_WAY, "{addr}: {times:?}");
-        assert!(times[5] <= 2 * ONE_WAY + Duration::from_millis(4), "{addr}: {times:?}");
+        // Not a second round trip. How much later a thread runs is the machine's affair.
+        assert!(times[5] < 4 * ONE_WAY, "{addr}: {times:?}");
     }
 }
 
@@ -104,7 +105,7 @@ S((sys.argv[1], 8080), H).serve_forever()",
         times[10], times[19]
     );
     assert_eq!(tally.failed() + tally.refused, 0, "{tally}");
-    assert!(times[10] <= 2 * ONE_WAY + Duration::from_millis(6), "{times:?}");
+    assert!(times[10] < 4 * ONE_WAY, "{times:?}");
 }
 
 #[test]

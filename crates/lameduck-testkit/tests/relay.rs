@@ -41,8 +41,9 @@ fn an_end_of_stream_arrives_one_delay_later() {
     let relay = Relay::start(
         serve(move |mut stream| {
             read_head(&mut stream);
-            drop(stream);
+            // Before, or what this thread is held up by would be missing of the delay.
             let _ = closed.send(Instant::now());
+            drop(stream);
         }),
         DELAY,
     );
@@ -58,8 +59,8 @@ fn a_reset_passes_in_both_directions_one_delay_later() {
     let relay = Relay::start(
         serve(move |mut stream| {
             read_head(&mut stream);
-            reset(stream);
             let _ = from_server.send(Instant::now());
+            reset(stream);
         }),
         DELAY,
     );

@@ -318,6 +318,7 @@ fn the_exit_follows_the_last_response_at_once() {
     gaps.sort_unstable();
     let median = gaps[gaps.len() / 2];
     println!("exit after the last response: median {median:?}, all {gaps:?}");
-    let limit = if cfg!(debug_assertions) { ms(20) } else { ms(5) };
+    // The promise is for release builds; a debug build on a busy machine is to show that nothing sleeps or polls.
+    let limit = if cfg!(debug_assertions) { ms(50) } else { ms(5) };
     assert!(median <= limit, "median {median:?} of {gaps:?}");
 }
