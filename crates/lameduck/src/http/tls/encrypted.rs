@@ -5,6 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
@@ -59,7 +60,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Encrypted<I> {
 
     /// When a peer that takes nothing has been waited for long enough.
     fn patience(&self) -> Instant {
-        Instant::now() + self.record.server().limits().idle_timeout
+        // A limit of `Duration::MAX` is more than a clock can count.
+        const YEAR: Duration = Duration::from_secs(365 * 86_400);
+        Instant::now() + self.record.server().limits().idle_timeout.min(YEAR)
     }
 }
 
