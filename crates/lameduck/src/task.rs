@@ -29,3 +29,6 @@ pub(crate) use self::shields::ShieldsPart;
 pub(crate) use self::task::{Kind, Task};
 pub(crate) use self::timer::timer;
 pub(crate) use self::worker::worker;
+
+#[cfg(test)]
+mod tests;

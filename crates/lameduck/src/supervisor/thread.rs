@@ -23,6 +23,8 @@ const REPORT: Duration = Duration::from_millis(100);
 /// The same where the stop ended before its time: on a machine that stalls, 100 ms may pass before the helper
 /// thread has run at all.
 const REPORT_IN_TIME: Duration = Duration::from_secs(1);
+/// How often threads are looked at during a stop, so that at a deadline it is known which of them have been blocked.
+const LOOK: Duration = Duration::from_millis(40);
 /// How long the log may take to catch up before the report.
 const LOG: Duration = Duration::from_millis(20);
 /// How long an abandoned setup may take to let go: what it declares until then is closed too. Only one that
@@ -146,7 +148,9 @@ impl Desk {
             if self.machine.phase() == Phase::Stopped {
                 return;
             }
-            let wakes = [self.machine.wake_at(), tick_at, self.let_go_by];
+            let draining = self.machine.phase() >= Phase::Draining;
+            let look_at = (draining && self.watch.is_some()).then(|| now + LOOK);
+            let wakes = [self.machine.wake_at(), tick_at, self.let_go_by, look_at];
             let next = wakes.into_iter().flatten().min();
             self.wait(next);
             let before = self.machine.phase();
