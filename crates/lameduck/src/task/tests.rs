@@ -241,7 +241,8 @@ async fn a_restarted_worker_keeps_its_queue_and_an_ended_one_gives_it_up() {
     }
     one.part.start();
     sleep(10 * SECOND).await;
-    assert_eq!(log.said(), [("item", 0), ("item", 0), ("item", 1001)]);
+    let times: Vec<u128> = log.said().iter().map(|(_, at)| at / 1000).collect();
+    assert_eq!(times, [0, 0, 1]);
     handle.send(4).await.unwrap();
     one.part.stop();
     assert_eq!(one.end().await, PartState::Done);
