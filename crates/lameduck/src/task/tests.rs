@@ -80,7 +80,12 @@ impl One {
         messages
             .filter_map(|message| match message {
                 Message::Failed { message, .. } => Some(message),
-                _ => None,
+                Message::Started
+                | Message::StartFailed(_)
+                | Message::SetupOver
+                | Message::Stop { .. }
+                | Message::Say(..)
+                | Message::Check => None,
             })
             .collect()
     }

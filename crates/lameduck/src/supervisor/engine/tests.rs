@@ -138,8 +138,7 @@ async fn live(plans: &[Plan]) -> Vec<(usize, &'static str)> {
         .expect("every tier ends");
     }
     shared.registry().clear();
-    let said = log.lock().unwrap().clone();
-    said
+    log.lock().unwrap().clone()
 }
 
 proptest! {
