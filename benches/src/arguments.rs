@@ -10,10 +10,11 @@ usage: scripts/bench [PART..] [--rounds N] [--json FILE]
   throughput    requests per second and p99 over HTTP/1.1: 64 connections kept, and one per request
   http2         the same over HTTP/2 (h2load)
   memory        resident memory per idle connection, at 10,000
+  beat          what a beat of a task costs, and 1,000 tasks that beat once a second; fails above its targets
   exit          from the signal to the exit with idle connections; from the last response to the exit
   all           everything but check (the default)
 
-  --rounds N    15 for throughput and http2, 3 for the others, if nothing is said
+  --rounds N    15 for throughput and http2, 5 for beat, 3 for the others, if nothing is said
   --json FILE   every figure, of each round too";
 
 /// A part of the benchmarks.
@@ -25,6 +26,7 @@ pub(crate) enum Part {
     Http2,
     Memory,
     Exit,
+    Beat,
 }
 
 impl Part {
@@ -37,12 +39,13 @@ impl Part {
             Part::Http2 => "http2",
             Part::Memory => "memory",
             Part::Exit => "exit",
+            Part::Beat => "beat",
         }
     }
 }
 
-const ALL: [Part; 5] =
-    [Part::Instructions, Part::Throughput, Part::Http2, Part::Memory, Part::Exit];
+const ALL: [Part; 6] =
+    [Part::Instructions, Part::Throughput, Part::Http2, Part::Memory, Part::Exit, Part::Beat];
 
 /// A whole command line.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,6 +68,7 @@ impl Arguments {
                 "http2" => arguments.parts.push(Part::Http2),
                 "memory" => arguments.parts.push(Part::Memory),
                 "exit" => arguments.parts.push(Part::Exit),
+                "beat" => arguments.parts.push(Part::Beat),
                 "all" => arguments.parts.extend(ALL),
                 "--rounds" => {
                     let number = words.next().and_then(|word| word.parse().ok());

@@ -18,6 +18,7 @@ mod progress;
 mod results;
 mod summary;
 mod table;
+mod tasks;
 mod throughput;
 mod tools;
 
@@ -60,6 +61,7 @@ fn measure(arguments: &Arguments) -> Result<ExitCode, Failure> {
             Part::Http2 => throughput::http2(&tools, rounds, &mut results),
             Part::Memory => memory::measure(&tools, rounds, &mut results),
             Part::Exit => exit::measure(&tools, rounds, &mut results),
+            Part::Beat => tasks::measure(rounds, &mut results),
         };
         // The other parts are worth having all the same.
         if let Err(error) = measured {

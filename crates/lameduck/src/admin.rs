@@ -1,12 +1,14 @@
-//! The admin listener: `/livez`, `/readyz`, `/startupz` and `/metrics`, from before the setup runs until the
+//! The admin listener: `/livez`, `/readyz`, `/startupz`, `/tasks` and `/metrics`, from before the setup runs until the
 //! very end, so that a readiness probe can read 503 for the whole of the stop. It is no part of the drain.
+
+mod tasks;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming as IncomingBody;
 use hyper::server::conn::http1;
@@ -20,6 +22,8 @@ use crate::Error;
 use crate::http::listen::{Accepted, Address, Listener};
 use crate::lifecycle::Shared;
 use crate::phase::Phase;
+
+pub(crate) use self::tasks::views;
 
 /// How many connections the admin listener holds; more wait in its accept queue.
 const CONNECTIONS: usize = 64;
@@ -75,7 +79,7 @@ where
     I: hyper::rt::Read + hyper::rt::Write + Unpin,
 {
     let service = service_fn(|request: Request<IncomingBody>| {
-        let response = respond(request.method(), request.uri().path(), &shared);
+        let response = respond(request.method(), request.uri(), &shared);
         async move { Ok::<_, Infallible>(response.map(|text| Full::new(bytes::Bytes::from(text)))) }
     });
     let served = http1::Builder::new()
@@ -87,15 +91,23 @@ where
 }
 
 /// The answer to one request. Pure but for reading the state of the service.
-fn respond(method: &Method, path: &str, shared: &Arc<Shared>) -> Response<String> {
+fn respond(method: &Method, uri: &Uri, shared: &Arc<Shared>) -> Response<String> {
     let phase = shared.phase();
+    let path = uri.path();
+    let as_text = uri.query().is_some_and(|query| query.split('&').any(|one| one == "format=text"));
     let (ok, text) = match path {
+        // Once the drain has begun the exit is bounded, and nobody gains by ending the process sooner.
+        "/livez" if phase < Phase::Draining && tasks::any_fails_livez(shared) => {
+            (false, "a task is hung, see /tasks\n".to_owned())
+        }
         "/livez" => (true, format!("{phase}\n")),
+        "/tasks" if as_text => (true, tasks::text(&views(shared))),
+        "/tasks" => (true, tasks::json(&views(shared))),
         "/readyz" => (phase.is_ready(), format!("{phase}\n")),
         "/startupz" => (phase >= Phase::Ready, format!("{phase}\n")),
         "/metrics" => (true, crate::metrics::render(shared)),
         _ => {
-            let text = "there are /livez, /readyz, /startupz and /metrics\n".to_owned();
+            let text = "there are /livez, /readyz, /startupz, /tasks and /metrics\n".to_owned();
             return plain(StatusCode::NOT_FOUND, text);
         }
     };
@@ -106,8 +118,12 @@ fn respond(method: &Method, path: &str, shared: &Arc<Shared>) -> Response<String
     }
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut response = plain(status, text);
-    if path == "/metrics" {
-        let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let kind = match path {
+        "/metrics" => Some("application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        "/tasks" if !as_text => Some("application/json"),
+        _ => None,
+    };
+    if let Some(kind) = kind {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     }
     response
@@ -132,12 +148,13 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> ::axum::Router<S> {
 
     use crate::Lifecycle;
 
-    async fn handle(method: Method, uri: http::Uri, lifecycle: Lifecycle) -> Response<String> {
-        respond(&method, uri.path(), lifecycle.scope().shared())
+    async fn handle(method: Method, uri: Uri, lifecycle: Lifecycle) -> Response<String> {
+        respond(&method, &uri, lifecycle.scope().shared())
     }
     ::axum::Router::new()
         .route("/livez", any(handle))
         .route("/readyz", any(handle))
         .route("/startupz", any(handle))
+        .route("/tasks", any(handle))
         .route("/metrics", any(handle))
 }

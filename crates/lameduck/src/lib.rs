@@ -17,6 +17,7 @@ mod service;
 mod supervisor;
 mod sys;
 mod task;
+mod threads;
 
 #[cfg(feature = "admin")]
 pub mod admin;
@@ -29,7 +30,7 @@ pub use self::budget::{Budget, BudgetError};
 pub use self::error::Error;
 #[cfg(feature = "tls")]
 pub use self::http::tls::{Tls, TlsError};
-pub use self::lifecycle::{Lifecycle, ShieldError, Shielded, StopHandle};
+pub use self::lifecycle::{Blocking, BlockingError, Lifecycle, ShieldError, Shielded, StopHandle};
 pub use self::order::OrderError;
 pub use self::part::Declared;
 pub use self::phase::{Outcome, Phase};
@@ -41,4 +42,6 @@ pub use self::resource::{Close, Resource};
 #[cfg(feature = "http1")]
 pub use self::service::Http;
 pub use self::service::{Service, Setup};
-pub use self::task::{Closed, Outcome as TaskOutcome, Queue, Worker};
+pub use self::task::{
+    Backoff, Closed, Consumer, OnFailure, Outcome as TaskOutcome, Queue, Timer, Worker,
+};

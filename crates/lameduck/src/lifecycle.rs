@@ -1,6 +1,8 @@
 //! The handle through which handlers and tasks see the life of their service, and the state behind it that
 //! every part shares. Nothing here knows HTTP, tasks or resources.
 
+mod blocking;
+mod blockings;
 mod current;
 mod events;
 mod scope;
@@ -16,9 +18,11 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use self::blocking::{Blocking, BlockingError};
+pub(crate) use self::blockings::Blockings;
 #[cfg(feature = "http1")]
 pub(crate) use self::current::Entered;
-pub(crate) use self::current::Within;
+pub(crate) use self::current::{Within, park};
 pub(crate) use self::events::{Events, Inbox, Message};
 pub(crate) use self::scope::{Scope, ServiceScope};
 pub(crate) use self::shared::{Reload, Shared};
@@ -26,6 +30,7 @@ pub use self::shield::{ShieldError, Shielded};
 pub(crate) use self::shields::Shields;
 pub use self::stop::StopHandle;
 use crate::phase::Phase;
+use crate::threads::Runs;
 
 /// A handle to the life of the service that the caller belongs to: of the request it handles, the worker it
 /// is, or the service as a whole.
@@ -115,8 +120,41 @@ impl Lifecycle {
         shield::spawn(self.scope.shared(), name.into(), Location::caller(), work)
     }
 
-    /// Says in a few words what the request is doing, for the report: the last note of a request is shown
-    /// where it is stuck. Without meaning outside of a request. Do not put secrets in it.
+    /// Runs work that blocks its thread, on a thread where that harms nobody. It begins at once, whether or not the
+    /// returned handle is awaited. Within it [`Lifecycle::try_current`] is the caller's handle: a loop can ask
+    /// [`Lifecycle::is_cancelled`], and beat.
+    ///
+    /// It belongs to its caller: the stop waits for a request's, a timer's and a consumer's until the drain deadline,
+    /// for a worker's, a shield's and the service's until the finish deadline. Nothing can end a thread that does not
+    /// return: it is then left behind, and the report names it with the line that called this and with what its
+    /// thread is doing (state, wait channel, processor time since the signal).
+    ///
+    /// # Panics
+    /// Never by itself; a panic of the work is [`BlockingError::Panicked`] of the handle.
+    #[track_caller]
+    pub fn spawn_blocking<F, T>(&self, name: impl Into<Cow<'static, str>>, work: F) -> Blocking<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        blocking::spawn(self.clone(), name.into(), Location::caller(), work)
+    }
+
+    /// Says that the task is alive. One that promised to beat (`beats_within`) and does not is hung. Costs one relaxed
+    /// store; without meaning outside of a task that [`Setup`](crate::Setup) declared.
+    #[inline]
+    pub fn beat(&self) {
+        self.scope.beat();
+    }
+
+    /// Says how far the task is, which is a beat too: `progress(120, 500)`, or a total of 0 where it is not known.
+    /// `/tasks` and the metrics show it, and the report where the task stopped. Of a request it becomes the note.
+    pub fn progress(&self, done: u64, of: u64) {
+        self.scope.progress(self.key, done, of);
+    }
+
+    /// Says in a few words what the request or task is doing: the last note is shown where it is stuck, in `/tasks`,
+    /// and in the report where a task stopped. Without meaning elsewhere. Do not put secrets in it.
     pub fn note(&self, text: impl Into<String>) {
         self.scope.note(self.key, text.into());
     }
@@ -124,6 +162,12 @@ impl Lifecycle {
     #[cfg(feature = "axum")]
     pub(crate) fn scope(&self) -> &dyn Scope {
         &*self.scope
+    }
+
+    /// What a thread shows that runs this.
+    #[inline]
+    fn runs(&self) -> Runs {
+        Runs::of(Arc::as_ptr(&self.scope), self.key)
     }
 
     #[cfg(feature = "axum")]

@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 
 use crate::lifecycle::Shared;
 use crate::phase::Phase;
-use crate::report::Totals;
+use crate::report::{PartState, Totals};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct OfPhase {
@@ -23,6 +23,12 @@ struct OfPhase {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct OfState {
     state: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfTask {
+    task: String,
+    kind: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -70,6 +76,8 @@ pub(crate) fn render(shared: &Arc<Shared>) -> String {
     }
     registry.register("requests", "Requests by outcome", requests);
 
+    tasks(&mut registry, shared);
+
     let mut text = String::new();
     // Writing into a string does not fail.
     let _ = encode(&mut text, &registry);
@@ -89,6 +97,42 @@ fn phases(registry: &mut Registry, shared: &Shared) {
         lengths.get_or_create(&OfPhase { phase: each.name() }).set(took.as_secs_f64());
     }
     registry.register("phase_seconds", "Length of each phase, of the present one so far", lengths);
+}
+
+fn tasks(registry: &mut Registry, shared: &Shared) {
+    let by_state = Family::<OfState, Gauge>::default();
+    let hung = Family::<OfTask, Gauge>::default();
+    let failures = Family::<OfTask, Counter>::default();
+    let beats = Family::<OfTask, Gauge<f64, AtomicU64>>::default();
+    let done = Family::<OfTask, Gauge>::default();
+    let of = Family::<OfTask, Gauge>::default();
+    for task in crate::admin::views(shared) {
+        by_state.get_or_create(&OfState { state: task.state.name() }).inc();
+        // Those that setup did not declare come and go: they would make ever new series.
+        if matches!(task.kind, "shield" | "blocking") {
+            continue;
+        }
+        let label = OfTask { task: task.name, kind: task.kind };
+        failures.get_or_create(&label).inc_by(task.failures);
+        if task.promise.is_some() {
+            hung.get_or_create(&label).set(i64::from(task.state == PartState::Hung));
+            let ago = task.beat.unwrap_or_default();
+            beats.get_or_create(&label).set(ago.as_secs_f64());
+        }
+        if let Some(progress) = task.progress {
+            done.get_or_create(&label).set(whole(progress.done));
+            if let Some(total) = progress.of {
+                of.get_or_create(&label).set(whole(total));
+            }
+        }
+    }
+    registry.register("tasks", "Tasks by state, shields and blocking work included", by_state);
+    registry.register("task_hung", "1 for a task that promised to beat and does not", hung);
+    registry.register("task_failures", "Errors and panics of a task", failures);
+    let help = "Since the last beat of a task that promised to; 0 while it waits for work";
+    registry.register("task_beat_age_seconds", help, beats);
+    registry.register("task_progress_done", "How far a task is", done);
+    registry.register("task_progress_total", "How far it will be", of);
 }
 
 fn whole(count: u64) -> i64 {

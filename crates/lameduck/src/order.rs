@@ -1,5 +1,7 @@
 //! What uses what, and so who starts and stops when. Pure: it knows names and edges, nothing that runs.
 
+use std::collections::HashSet;
+
 use crate::part::Tier;
 
 /// One part as the order sees it.
@@ -69,6 +71,8 @@ fn circle(names: &[String]) -> String {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Order {
     nodes: Vec<Node>,
+    /// Of each part: those of its tier that use it.
+    users: Vec<Vec<usize>>,
 }
 
 impl Order {
@@ -77,8 +81,9 @@ impl Order {
     /// # Errors
     /// Two of one name, a circle, or a use against the tiers.
     pub(crate) fn new(nodes: Vec<Node>) -> Result<Order, OrderError> {
-        for (index, node) in nodes.iter().enumerate() {
-            if nodes[..index].iter().any(|other| other.name == node.name) {
+        let (mut names, mut users) = (HashSet::new(), vec![Vec::new(); nodes.len()]);
+        for node in &nodes {
+            if !names.insert(&node.name) {
                 return Err(OrderError::Duplicate { name: node.name.clone() });
             }
             if let Some(used) =
@@ -92,42 +97,44 @@ impl Order {
                 });
             }
         }
-        let order = Order { nodes };
+        for (index, node) in nodes.iter().enumerate() {
+            for used in node.uses.iter().filter(|used| nodes[**used].tier == node.tier) {
+                users[*used].push(index);
+            }
+        }
+        let order = Order { nodes, users };
         match order.find_circle() {
             Some(names) => Err(OrderError::Cycle { names }),
             None => Ok(order),
         }
     }
 
-    /// The order of a start: workers, then sources, each after what it uses. Resources have been opened by
-    /// the setup.
-    pub(crate) fn starting(&self) -> Vec<usize> {
-        let mut started = Vec::new();
-        for tier in [Tier::Worker, Tier::Source] {
-            loop {
-                let next = (0..self.nodes.len()).find(|index| {
-                    self.nodes[*index].tier == tier
-                        && !started.contains(index)
-                        && self.same_tier_uses(*index).all(|used| started.contains(&used))
-                });
-                match next {
-                    Some(index) => started.push(index),
-                    None => break,
-                }
+    /// The order in which the parts of a tier start: each after what it uses.
+    pub(crate) fn starting(&self, tier: Tier) -> Vec<usize> {
+        // Depth first, as there are no circles: what is used is listed before its user.
+        fn visit(order: &Order, at: usize, seen: &mut [bool], listed: &mut Vec<usize>) {
+            if std::mem::replace(&mut seen[at], true) {
+                return;
+            }
+            for used in order.same_tier_uses(at) {
+                visit(order, used, seen, listed);
+            }
+            listed.push(at);
+        }
+        let (mut seen, mut listed) = (vec![false; self.nodes.len()], Vec::new());
+        for (index, node) in self.nodes.iter().enumerate() {
+            if node.tier == tier {
+                visit(self, index, &mut seen, &mut listed);
             }
         }
-        started
+        listed
     }
 
     /// Which parts of a tier may be told to stop now: those not told yet, none of whose users is left.
     pub(crate) fn may_stop(&self, tier: Tier, told: &[bool], done: &[bool]) -> Vec<usize> {
         (0..self.nodes.len())
             .filter(|index| self.nodes[*index].tier == tier && !told[*index])
-            .filter(|index| {
-                self.nodes.iter().enumerate().all(|(user, node)| {
-                    !node.uses.contains(index) || node.tier != tier || done[user]
-                })
-            })
+            .filter(|index| self.users[*index].iter().all(|user| done[*user]))
             .collect()
     }
 

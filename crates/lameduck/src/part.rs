@@ -6,6 +6,7 @@
 mod declared;
 mod life;
 mod registry;
+mod view;
 
 use std::fmt;
 use std::panic::Location;
@@ -17,7 +18,8 @@ pub use self::declared::Declared;
 pub(crate) use self::declared::sealed;
 pub(crate) use self::life::Life;
 pub(crate) use self::registry::{Entry, PartId, Registry};
-use crate::report::{PartReport, Stuck, Totals};
+pub(crate) use self::view::{Progress, TaskView};
+use crate::report::{PartReport, PartState, Stuck, Totals};
 
 /// How often parts are asked to see to their own deadlines when none of them knows better.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
@@ -99,6 +101,17 @@ pub(crate) trait Part: Send + Sync {
 
     /// Its line in the report, if it has one.
     fn report(&self) -> Option<PartReport>;
+
+    /// Whether its end makes the service a failed one.
+    fn failed(&self) -> bool {
+        let state = self.report().map(|report| report.state);
+        matches!(state, Some(PartState::Failed | PartState::Panicked))
+    }
+
+    /// The tasks that it is, now.
+    fn tasks(&self) -> Vec<TaskView> {
+        Vec::new()
+    }
 
     /// Adds its figures since the start.
     fn count(&self, _totals: &mut Totals) {}

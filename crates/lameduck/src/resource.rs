@@ -4,6 +4,7 @@
 mod close;
 mod handle;
 mod part;
+mod scope;
 #[cfg(feature = "sqlx")]
 mod sqlx;
 

@@ -88,7 +88,7 @@ impl Service {
         self
     }
 
-    /// Where the admin listener answers `/livez`, `/readyz`, `/startupz` and `/metrics`, from before the setup
+    /// Where the admin listener answers `/livez`, `/readyz`, `/startupz`, `/tasks` and `/metrics`, from before the setup
     /// runs until the very end: `127.0.0.1:9090`, or `unix:/run/shop-admin.sock`. Off by default. Variable
     /// `LAMEDUCK_ADMIN`. It has no authentication: do not bind it where strangers can reach it.
     #[cfg(feature = "admin")]

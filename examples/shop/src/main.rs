@@ -38,7 +38,7 @@ fn serve(encryption: Encryption) -> ExitCode {
         info!("{recovery}");
 
         let mailing = store.clone();
-        let mail = |queue| mail_receipts(mailing, recovery.owed, queue);
+        let mail = move |queue| mail_receipts(mailing.clone(), recovery.owed.clone(), queue);
         let receipts = shop.worker("receipts", 1_000, mail).uses(&db);
 
         let routes = router(Shop { store, receipts, payment_delay: settings.payment_delay });

@@ -17,6 +17,7 @@ use crate::budget::Deadlines;
 use crate::lifecycle::{Scope, Shared};
 use crate::report::{RequestCounts, Stuck, StuckKind};
 use crate::sys::Remote;
+use crate::threads::Runs;
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -474,7 +475,7 @@ impl Record {
     /// Wakes the tasks of the streams for which `f` says so.
     fn wake_streams(&self, mut f: impl FnMut(&mut Stream) -> bool) {
         let mut wakers = Vec::new();
-        for request in self.requests().iter() {
+        for (_, request) in self.requests().iter() {
             if let Some(stream) = &mut request.stream
                 && f(stream)
             {
@@ -562,7 +563,7 @@ impl Record {
         let mut requests = self.requests();
         let mut stuck: Vec<Stuck> = requests
             .iter()
-            .map(|request| {
+            .map(|(key, request)| {
                 let (doing, age) = match &request.stream {
                     None => (http1, age),
                     Some(stream) => (
@@ -580,13 +581,14 @@ impl Record {
                     None => doing.to_owned(),
                 };
                 let (kind, name) = (StuckKind::Request, request.name());
-                Stuck { kind, name, place: place.clone(), age, doing }
+                let runs = Runs::of(self, key);
+                Stuck::new(kind, name, place.clone(), age, doing).runs(runs)
             })
             .collect();
         if stuck.is_empty() && view.flags & state::HTTP2 == 0 {
             // Half a head, or a response whose request is over already but not yet with the kernel.
             let (kind, name) = (StuckKind::Request, "(unread)".to_owned());
-            stuck.push(Stuck { kind, name, place, age, doing: http1.to_owned() });
+            stuck.push(Stuck::new(kind, name, place, age, http1.to_owned()));
         }
         stuck
     }
@@ -618,10 +620,19 @@ impl Scope for Record {
         deadlines.drain
     }
 
+    fn name(&self, key: u32) -> Option<String> {
+        Some(format!("request {}", self.name_of(key)))
+    }
+
     fn note(&self, key: u32, text: String) {
         if let Some(request) = self.requests().get(key) {
             request.note = Some(text);
         }
+    }
+
+    fn progress(&self, key: u32, done: u64, of: u64) {
+        let of = (of > 0).then_some(of);
+        self.note(key, crate::part::Progress { done, of }.to_string());
     }
 
     #[cfg(feature = "axum")]

@@ -172,7 +172,11 @@ impl Requests {
         usize::from(self.first.is_some()) + self.more.len()
     }
 
-    pub(crate) fn iter(&mut self) -> impl Iterator<Item = &mut Request> {
-        self.first.iter_mut().chain(self.more.iter_mut().map(|(_, request)| request))
+    /// All of them with their keys.
+    pub(crate) fn iter(&mut self) -> impl Iterator<Item = (u32, &mut Request)> {
+        let more = self.more.iter_mut();
+        let more =
+            more.map(|(index, request)| (u32::try_from(index + 1).unwrap_or(u32::MAX), request));
+        self.first.iter_mut().map(|request| (0, request)).chain(more)
     }
 }

@@ -5,31 +5,65 @@
 //! 1. Whatever ends a poll, a panic included, the handle that was there before is there again.
 //! 2. What is dropped with a future sees its handle too.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
 use super::Lifecycle;
+use crate::threads::Slot;
+
+/// What a thread knows of itself.
+struct Here {
+    lifecycle: Cell<Option<Lifecycle>>,
+    /// The thread is one that may be blocked: nobody else waits for it.
+    apart: Cell<bool>,
+    /// The same for the supervisor, which wants to know what a thread runs that does not come back.
+    slot: OnceCell<Arc<Slot>>,
+}
 
 thread_local! {
-    static CURRENT: Cell<Option<Lifecycle>> = const { Cell::new(None) };
+    static HERE: Here = const { Here {
+        lifecycle: Cell::new(None),
+        apart: Cell::new(false),
+        slot: OnceCell::new(),
+    } };
+}
+
+/// Does work that may block its thread: it has the caller's handle, but that thread keeps nothing of the caller's from
+/// running.
+pub(super) fn apart<R>(lifecycle: Lifecycle, work: impl FnOnce() -> R) -> R {
+    let set = |apart| {
+        let _ = HERE.try_with(|here| here.apart.set(apart));
+    };
+    let mut lifecycle = Some(lifecycle);
+    set(true);
+    let entered = Entered::new(&mut lifecycle);
+    let result = work();
+    drop(entered);
+    set(false);
+    result
+}
+
+/// A thread of the runtime parks, or has work again.
+pub(crate) fn park(parked: bool) {
+    let _ = HERE.try_with(|here| here.slot.get_or_init(Slot::register).park(parked));
 }
 
 /// The handle of what runs on this thread now.
 pub(super) fn current() -> Option<Lifecycle> {
     // A thread that is about to end has none.
-    CURRENT
-        .try_with(|cell| {
-            let current = cell.take();
-            let copy = current.clone();
-            cell.set(current);
-            copy
-        })
-        .ok()
-        .flatten()
+    HERE.try_with(|here| {
+        let current = here.lifecycle.take();
+        let copy = current.clone();
+        here.lifecycle.set(current);
+        copy
+    })
+    .ok()
+    .flatten()
 }
 
 /// As long as it lives, the thread's handle is the one in `slot`, and what was there before waits in `slot`.
@@ -53,7 +87,12 @@ impl Drop for Entered<'_> {
 
 #[inline]
 fn exchange(slot: &mut Option<Lifecycle>) {
-    let _ = CURRENT.try_with(|cell| *slot = cell.replace(slot.take()));
+    let _ = HERE.try_with(|here| {
+        let published = here.slot.get_or_init(Slot::register);
+        let runs = slot.as_ref().filter(|_| !here.apart.get()).map(Lifecycle::runs);
+        published.publish(runs);
+        *slot = here.lifecycle.replace(slot.take());
+    });
 }
 
 pin_project! {

@@ -21,7 +21,6 @@ pub(crate) enum Message {
     Failed { part: String, message: String },
     /// A line for the log. A subscriber may block whoever logs, and that must not be the runtime's thread that
     /// accepts, nor the main thread before the supervisor is there.
-    #[cfg(feature = "http1")]
     Say(tracing::Level, String),
     /// A part may have ended: look.
     Check,
@@ -54,7 +53,6 @@ impl Events {
     }
 
     /// Has a line logged.
-    #[cfg(feature = "http1")]
     pub(crate) fn say(&self, level: tracing::Level, text: impl Into<String>) {
         self.send(Message::Say(level, text.into()));
     }

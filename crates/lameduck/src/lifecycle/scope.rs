@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use crate::budget::Deadlines;
+use crate::part::Tier;
 
 /// Whom a handle speaks for: a connection's request, a task, the whole service.
 pub(crate) trait Scope: Send + Sync {
@@ -18,8 +19,24 @@ pub(crate) trait Scope: Send + Sync {
     /// When its time is over.
     fn deadline(&self, deadlines: &Deadlines) -> Instant;
 
+    /// The tier with which its time is over.
+    fn tier(&self) -> Tier {
+        Tier::Source
+    }
+
+    /// Who it is, for the report on what it left behind.
+    fn name(&self, _key: u32) -> Option<String> {
+        None
+    }
+
     /// Keeps what it says about itself.
     fn note(&self, _key: u32, _text: String) {}
+
+    /// It is alive.
+    fn beat(&self) {}
+
+    /// How far it is; 0 for a total that is not known.
+    fn progress(&self, _key: u32, _done: u64, _of: u64) {}
 
     /// Keeps the route that matched.
     #[cfg(feature = "axum")]
@@ -40,5 +57,9 @@ impl Scope for ServiceScope {
 
     fn deadline(&self, deadlines: &Deadlines) -> Instant {
         deadlines.finish
+    }
+
+    fn tier(&self) -> Tier {
+        Tier::Worker
     }
 }

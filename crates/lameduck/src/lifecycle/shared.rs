@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Events, Shields};
+use super::{Blockings, Events, Shields};
 use crate::budget::Deadlines;
 use crate::part::Registry;
 use crate::phase::Phase;
@@ -27,11 +27,14 @@ pub(crate) struct Shared {
     pub(crate) drain_over: CancellationToken,
     /// Cancelled at the finish deadline, or when the finish is over.
     pub(crate) finish_over: CancellationToken,
+    /// Cancelled when everything is over.
+    pub(crate) close_over: CancellationToken,
     /// Cancelled when the setup is to be dropped.
     pub(crate) start_abandoned: CancellationToken,
     events: Events,
     runtime: Handle,
     shields: Arc<Shields>,
+    blocking: Blockings,
     panics: Mutex<Panics>,
     registry: Arc<Registry>,
     /// What the setup chose for SIGHUP.
@@ -49,10 +52,12 @@ impl Shared {
             draining: CancellationToken::new(),
             drain_over: CancellationToken::new(),
             finish_over: CancellationToken::new(),
+            close_over: CancellationToken::new(),
             start_abandoned: CancellationToken::new(),
             events,
             runtime,
             shields: Arc::new(Shields::new()),
+            blocking: Blockings::default(),
             panics: Mutex::new(Panics::default()),
             registry: Arc::default(),
             reload: Mutex::new(None),
@@ -85,6 +90,9 @@ impl Shared {
         }
         if phase >= Phase::Closing {
             self.finish_over.cancel();
+        }
+        if phase >= Phase::Stopped {
+            self.close_over.cancel();
         }
     }
 
@@ -129,6 +137,11 @@ impl Shared {
         &self.shields
     }
 
+    /// The blocking work that runs now.
+    pub(crate) fn blocking(&self) -> &Blockings {
+        &self.blocking
+    }
+
     /// Takes note of a handler's panic, for the report.
     pub(crate) fn note_panic(&self, text: String) {
         self.panics.lock().unwrap_or_else(PoisonError::into_inner).add(text);
@@ -142,5 +155,14 @@ impl Shared {
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared").field("name", &self.name).field("phase", &self.phase()).finish()
+    }
+}
+
+#[cfg(test)]
+impl Shared {
+    /// That of a service of no parts, on the runtime that runs the test.
+    pub(crate) fn of_test() -> (Arc<Shared>, super::Inbox) {
+        let (events, inbox) = Events::channel().expect("a descriptor");
+        (Arc::new(Shared::new("test".to_owned(), events, Handle::current())), inbox)
     }
 }

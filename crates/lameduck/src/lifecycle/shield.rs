@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::{Lifecycle, ServiceScope, Shared, Within};
 use crate::panic::message;
 use crate::phase::Phase;
+use crate::threads::Runs;
 
 /// Why a shield gave no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,9 +71,10 @@ where
     F::Output: Send + 'static,
 {
     let (sender, result) = oneshot::channel();
-    let key = shared.shields().begin(name.clone(), place);
+    let scope = Arc::new(ServiceScope(Arc::clone(shared)));
+    let key = shared.shields().begin(name.clone(), place, Runs::of(Arc::as_ptr(&scope), 0));
     let running = Running { shared: Arc::clone(shared), key };
-    let lifecycle = Lifecycle::new(Arc::new(ServiceScope(Arc::clone(shared))), 0);
+    let lifecycle = Lifecycle::new(scope, 0);
     let over = shared.finish_over.clone();
     drop(shared.runtime().spawn(async move {
         let work = Within::new(lifecycle, AssertUnwindSafe(work).catch_unwind());

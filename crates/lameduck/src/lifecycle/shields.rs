@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use slab::Slab;
 
-use crate::report::{Stuck, StuckKind};
+use crate::part::TaskView;
+use crate::report::{PartState, Stuck, StuckKind};
+use crate::threads::Runs;
 
 /// One shield that runs.
 #[derive(Debug)]
@@ -15,6 +17,7 @@ struct Running {
     name: Cow<'static, str>,
     place: &'static Location<'static>,
     since: Instant,
+    runs: Runs,
 }
 
 /// The shields of a service. A lock is taken when a shield begins and when it ends.
@@ -32,8 +35,9 @@ impl Shields {
         &self,
         name: Cow<'static, str>,
         place: &'static Location<'static>,
+        runs: Runs,
     ) -> usize {
-        let running = Running { name, place, since: Instant::now() };
+        let running = Running { name, place, since: Instant::now(), runs };
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(running)
     }
 
@@ -53,12 +57,25 @@ impl Shields {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running
             .iter()
-            .map(|(_, shield)| Stuck {
-                kind: StuckKind::Shield,
-                name: shield.name.to_string(),
-                place: shield.place.to_string(),
-                age: shield.since.elapsed(),
-                doing: "running".to_owned(),
+            .map(|(_, shield)| {
+                let (name, place) = (shield.name.to_string(), shield.place.to_string());
+                let (age, doing) = (shield.since.elapsed(), "running".to_owned());
+                Stuck::new(StuckKind::Shield, name, place, age, doing).runs(shield.runs)
+            })
+            .collect()
+    }
+
+    /// What runs, for `/tasks`.
+    pub(crate) fn views(&self) -> Vec<TaskView> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running
+            .iter()
+            .map(|(_, shield)| {
+                let mut view =
+                    TaskView::new(&shield.name, "shield", shield.place, PartState::Running);
+                view.age = Some(shield.since.elapsed());
+                view.busy = view.age;
+                view
             })
             .collect()
     }

@@ -47,7 +47,7 @@ fn a_use_against_the_tiers_is_refused_for_every_pair() {
 }
 
 #[test]
-fn workers_start_before_sources_and_users_after_what_they_use() {
+fn within_a_tier_users_start_after_what_they_use() {
     let order = Order::new(vec![
         node("public", Tier::Source, &[1]),
         node("relay", Tier::Source, &[]),
@@ -56,7 +56,8 @@ fn workers_start_before_sources_and_users_after_what_they_use() {
         node("db", Tier::Resource, &[]),
     ])
     .unwrap();
-    assert_eq!(order.starting(), vec![3, 2, 1, 0]);
+    assert_eq!(order.starting(Tier::Worker), vec![3, 2]);
+    assert_eq!(order.starting(Tier::Source), vec![1, 0]);
 }
 
 /// Nodes whose edges all point to a later node of the same or a later tier: free of circles by construction.

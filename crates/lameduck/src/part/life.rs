@@ -21,6 +21,18 @@ struct State {
     ended: Option<Ended>,
 }
 
+impl State {
+    fn state(&self) -> PartState {
+        match &self.ended {
+            Some(ended) if !self.abandoned || ended.state != PartState::Done => ended.state,
+            Some(_) | None if self.abandoned => PartState::Abandoned,
+            Some(_) | None if self.told.is_some() => PartState::Finishing,
+            Some(_) | None if self.begun.is_some() => PartState::Running,
+            Some(_) | None => PartState::Starting,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Ended {
     state: PartState,
@@ -62,39 +74,45 @@ impl Life {
     pub(crate) fn abandon(&self, identity: &Identity, kind: StuckKind, doing: &str) -> Stuck {
         let mut life = self.lock();
         life.abandoned = true;
-        Stuck {
+        Stuck::new(
             kind,
-            name: identity.name.clone(),
-            place: identity.place.to_string(),
-            age: life.told.or(life.begun).map(|at| at.elapsed()).unwrap_or_default(),
-            doing: doing.to_owned(),
-        }
+            identity.name.clone(),
+            identity.place.to_string(),
+            life.told.or(life.begun).map(|at| at.elapsed()).unwrap_or_default(),
+            doing.to_owned(),
+        )
     }
 
     /// How the report names it, if it was left behind at a deadline of its own, before the tier's.
     pub(crate) fn overdue(&self, identity: &Identity, kind: StuckKind) -> Option<Stuck> {
         let life = self.lock();
         let ended = life.ended.as_ref()?;
-        (ended.state == PartState::Abandoned && !life.abandoned).then(|| Stuck {
-            kind,
-            name: identity.name.clone(),
-            place: identity.place.to_string(),
-            age: ended.took.unwrap_or_default(),
-            doing: ended.detail.clone().unwrap_or_default(),
+        (ended.state == PartState::Abandoned && !life.abandoned).then(|| {
+            Stuck::new(
+                kind,
+                identity.name.clone(),
+                identity.place.to_string(),
+                ended.took.unwrap_or_default(),
+                ended.detail.clone().unwrap_or_default(),
+            )
         })
+    }
+
+    /// How far it has come.
+    pub(crate) fn state(&self) -> PartState {
+        self.lock().state()
+    }
+
+    /// Since it began.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        self.lock().begun.map(|at| at.elapsed())
     }
 
     /// Its line in the report.
     pub(crate) fn report(&self, identity: &Identity, detail: Option<String>) -> PartReport {
         let life = self.lock();
         let ended = life.ended.as_ref();
-        let state = match ended {
-            Some(ended) if !life.abandoned || ended.state != PartState::Done => ended.state,
-            Some(_) | None if life.abandoned => PartState::Abandoned,
-            Some(_) | None if life.told.is_some() => PartState::Finishing,
-            Some(_) | None if life.begun.is_some() => PartState::Running,
-            Some(_) | None => PartState::Starting,
-        };
+        let state = life.state();
         PartReport {
             name: identity.name.clone(),
             tier: identity.tier.name(),

@@ -32,6 +32,8 @@ pub enum PartState {
     Starting,
     /// At work.
     Running,
+    /// At work, but it promised to beat within a time and did not. In `/tasks` only: a stop ends it as something else.
+    Hung,
     /// Told to end.
     Finishing,
     /// Ended in order.
@@ -42,4 +44,21 @@ pub enum PartState {
     Panicked,
     /// Left behind at its deadline.
     Abandoned,
+}
+
+impl PartState {
+    /// The word used in `/tasks`, the metrics and the report.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            PartState::Starting => "starting",
+            PartState::Running => "running",
+            PartState::Hung => "hung",
+            PartState::Finishing => "finishing",
+            PartState::Done => "done",
+            PartState::Failed => "failed",
+            PartState::Panicked => "panicked",
+            PartState::Abandoned => "abandoned",
+        }
+    }
 }

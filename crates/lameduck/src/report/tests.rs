@@ -39,20 +39,20 @@ fn a_clean_stop_is_a_few_lines_with_the_verdict_first() {
 fn a_forced_stop_names_what_was_stuck_and_what_failed() {
     let mut report = report(Outcome::Forced);
     report.stuck = vec![
-        Stuck {
-            kind: StuckKind::Request,
-            name: "GET /hang".to_owned(),
-            place: "127.0.0.1:9".to_owned(),
-            age: Duration::from_secs(5),
-            doing: "in the handler".to_owned(),
-        },
-        Stuck {
-            kind: StuckKind::Worker,
-            name: "receipts".to_owned(),
-            place: "src/main.rs:7".to_owned(),
-            age: Duration::from_secs(4),
-            doing: "running".to_owned(),
-        },
+        Stuck::new(
+            StuckKind::Request,
+            "GET /hang".to_owned(),
+            "127.0.0.1:9".to_owned(),
+            Duration::from_secs(5),
+            "in the handler".to_owned(),
+        ),
+        Stuck::new(
+            StuckKind::Worker,
+            "receipts".to_owned(),
+            "src/main.rs:7".to_owned(),
+            Duration::from_secs(4),
+            "running".to_owned(),
+        ),
     ];
     report.stuck_unlisted = 7;
     report.requests.interrupted = 2;

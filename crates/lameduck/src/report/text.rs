@@ -39,6 +39,7 @@ impl fmt::Display for Report {
                 }
                 PartState::Starting
                 | PartState::Running
+                | PartState::Hung
                 | PartState::Finishing
                 | PartState::Done
                 | PartState::Abandoned => {}

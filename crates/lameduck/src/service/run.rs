@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::environment::{self, Settings};
 use super::{Hangup, Service, Setup};
 use crate::Error;
-use crate::lifecycle::{Events, Inbox, Message, Shared, StopHandle};
+use crate::lifecycle::{self, Events, Inbox, Message, Shared, StopHandle};
 use crate::phase::Outcome;
 use crate::report::{Cause, Report, write_bounded};
 use crate::supervisor::{Brief, Exit, Journal, Signals, Supervisor};
@@ -65,6 +65,9 @@ impl Service {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .thread_name(format!("{}-worker", self.name))
+            // So that a thread which never comes back is told from one that has nothing to do.
+            .on_thread_park(|| lifecycle::park(true))
+            .on_thread_unpark(|| lifecycle::park(false))
             .build()
             .map_err(|error| machine("start the runtime", error))?;
         let shared = self.shared(events, runtime.handle().clone());

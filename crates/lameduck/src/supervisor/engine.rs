@@ -47,8 +47,9 @@ impl Engine {
         engine
     }
 
-    pub(super) fn start(&self) {
-        for index in self.order.starting() {
+    /// Starts the parts of a tier, each after what it uses.
+    pub(super) fn start(&self, tier: Tier) {
+        for index in self.order.starting(tier) {
             self.parts[index].start();
         }
     }
@@ -115,6 +116,11 @@ impl Engine {
         self.parts.iter().filter_map(|part| part.report()).collect()
     }
 
+    /// Whether one failed whose failure is the service's.
+    pub(super) fn any_failed(&self) -> bool {
+        self.parts.iter().any(|part| part.failed())
+    }
+
     /// What was left behind at deadlines of its own.
     pub(super) fn overdue(&self) -> Vec<Stuck> {
         self.parts.iter().filter_map(|part| part.overdue()).collect()
@@ -154,3 +160,6 @@ pub(crate) fn order_of(
     }
     Order::new(nodes)
 }
+
+#[cfg(test)]
+mod tests;

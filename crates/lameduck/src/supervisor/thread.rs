@@ -16,12 +16,15 @@ use crate::phase::{Action, Event, Machine, Outcome, Phase, Rules, SAME_SIGNAL, S
 use crate::report::{
     Cause, Destination, PhaseTime, Report, Stuck, StuckKind, Totals, write_bounded,
 };
+use crate::threads::Watch;
 
 /// How long the report may take to be written, at the last deadline.
 const REPORT: Duration = Duration::from_millis(100);
 /// The same where the stop ended before its time: on a machine that stalls, 100 ms may pass before the helper
 /// thread has run at all.
 const REPORT_IN_TIME: Duration = Duration::from_secs(1);
+/// How often threads are looked at during a stop, so that at a deadline it is known which of them have been blocked.
+const LOOK: Duration = Duration::from_millis(40);
 /// How long the log may take to catch up before the report.
 const LOG: Duration = Duration::from_millis(20);
 /// How long an abandoned setup may take to let go: what it declares until then is closed too. Only one that
@@ -90,6 +93,10 @@ struct Desk {
     began: Option<jiff::Timestamp>,
     at_begin: Totals,
     stuck: Vec<Stuck>,
+    /// What threads do, from the beginning of the stop on.
+    watch: Option<Watch>,
+    /// The threads of the runtime that were named along with what blocks them.
+    named: Vec<i32>,
     started: Instant,
     setup_returned: bool,
     /// Nothing of the setup is left.
@@ -110,6 +117,8 @@ impl Desk {
             began: None,
             at_begin: Totals::default(),
             stuck: Vec::new(),
+            watch: None,
+            named: Vec::new(),
             started: now,
             setup_returned: false,
             setup_over: false,
@@ -122,6 +131,9 @@ impl Desk {
         let mut tick_at = Some(self.started + TICK);
         loop {
             let now = Instant::now();
+            if let Some(watch) = &mut self.watch {
+                watch.look(now);
+            }
             let before = self.machine.phase();
             self.step(Event::Time, now);
             self.advance();
@@ -136,7 +148,9 @@ impl Desk {
             if self.machine.phase() == Phase::Stopped {
                 return;
             }
-            let wakes = [self.machine.wake_at(), tick_at, self.let_go_by];
+            let draining = self.machine.phase() >= Phase::Draining;
+            let look_at = (draining && self.watch.is_some()).then(|| now + LOOK);
+            let wakes = [self.machine.wake_at(), tick_at, self.let_go_by, look_at];
             let next = wakes.into_iter().flatten().min();
             self.wait(next);
             let before = self.machine.phase();
@@ -182,7 +196,6 @@ impl Desk {
         let now = Instant::now();
         match message {
             Message::Check => {}
-            #[cfg(feature = "http1")]
             Message::Say(level, text) => self.journal.text(level, text),
             Message::SetupOver => self.setup_over = true,
             Message::Started => {
@@ -331,6 +344,7 @@ impl Desk {
         self.brief.shared.publish(phase, now, self.machine.deadlines());
         if self.began.is_none() && phase > Phase::Ready {
             self.began = Some(jiff::Timestamp::now());
+            self.watch = Some(Watch::begin(now));
             self.at_begin = self.engine.as_ref().map(Engine::totals).unwrap_or_default();
             match &self.cause {
                 Some(cause @ Cause::Start { .. }) => self.journal.error(cause.to_string()),
@@ -342,7 +356,10 @@ impl Desk {
             Phase::Starting | Phase::Finishing | Phase::Closing | Phase::Stopped => {}
             Phase::Ready => {
                 if let Some(engine) = &self.engine {
-                    engine.start();
+                    // Apart, since in a restart there will be a hand-over between the two: a source runs in one process
+                    // only, the others in both.
+                    engine.start(Tier::Worker);
+                    engine.start(Tier::Source);
                 }
                 self.journal.info(format!("ready after {}", Span(now - self.started)));
                 return;
@@ -368,11 +385,52 @@ impl Desk {
 
     fn abandon(&mut self, tier: Tier) {
         let Some(engine) = &mut self.engine else { return };
-        let stuck = engine.abandon(tier);
+        let mut stuck = engine.abandon(tier);
+        self.add_threads(&mut stuck);
         for one in stuck.iter().take(20) {
             self.journal.warn(format!("deadline: {one}"));
         }
         self.stuck.extend(stuck);
+    }
+
+    /// Adds what the threads are doing that run these or are blocked by them.
+    fn add_threads(&mut self, stuck: &mut [Stuck]) {
+        let (Some(watch), now) = (&mut self.watch, Instant::now()) else { return };
+        watch.look(now);
+        let blocked = watch.blocked(now);
+        for one in stuck {
+            if let Some(thread) = one.thread {
+                if let Some((_, doing)) = watch.describe(thread, now) {
+                    one.doing += &format!("; its thread {thread} is {doing}");
+                }
+            } else if let Some(runs) = one.runs
+                && let Some(blocked) = blocked.iter().find(|blocked| blocked.runs == Some(runs))
+            {
+                self.named.push(blocked.thread);
+                let (thread, time) = (blocked.thread, Span(blocked.time));
+                one.doing += &format!("; has blocked thread {thread} of the runtime for {time}");
+                if let Some((_, doing)) = watch.describe(thread, now) {
+                    one.doing += &format!(", which is {doing}");
+                }
+            }
+        }
+    }
+
+    /// The threads of the runtime that do not come back from something that is not the service's.
+    fn stuck_threads(&mut self) -> Vec<Stuck> {
+        let (Some(watch), now) = (&mut self.watch, Instant::now()) else { return Vec::new() };
+        watch.look(now);
+        let blocked = watch.blocked(now).into_iter();
+        blocked
+            .filter(|blocked| !self.named.contains(&blocked.thread))
+            .map(|blocked| {
+                let thread = blocked.thread;
+                let (name, doing) = watch.describe(thread, now).unwrap_or_default();
+                let place = format!("runtime thread {thread}");
+                let doing = format!("{doing}; runs nothing that was declared");
+                Stuck::new(StuckKind::Thread, name, place, blocked.time, doing)
+            })
+            .collect()
     }
 
     fn leave_behind(&mut self, tier: Tier) {
@@ -384,38 +442,38 @@ impl Desk {
     /// What the report says about the setup that never came back.
     fn stuck_setup(&self) -> Option<Stuck> {
         let signalled = matches!(self.cause, Some(Cause::Signal { .. } | Cause::Code { .. }));
-        (!self.setup_returned && !signalled).then(|| Stuck {
-            kind: StuckKind::Setup,
-            name: "setup".to_owned(),
-            place: self.brief.setup_place.to_string(),
-            age: self.started.elapsed(),
-            doing: "has not returned".to_owned(),
+        (!self.setup_returned && !signalled).then(|| {
+            Stuck::new(
+                StuckKind::Setup,
+                "setup".to_owned(),
+                self.brief.setup_place.to_string(),
+                self.started.elapsed(),
+                "has not returned".to_owned(),
+            )
         })
     }
 
     fn report(&mut self, now: Instant) -> Report {
         let parts = self.engine.as_ref().map(Engine::reports).unwrap_or_default();
         let totals = self.engine.as_ref().map(Engine::totals).unwrap_or_default();
-        let failed = |part: &crate::report::PartReport| {
-            matches!(
-                part.state,
-                crate::report::PartState::Failed | crate::report::PartState::Panicked
-            )
-        };
-        if parts.iter().any(failed) {
+        if self.engine.as_ref().is_some_and(Engine::any_failed) {
             self.machine.note_failure();
         }
         let (requests, connections) = totals.since(&self.at_begin);
         let mut stuck = std::mem::take(&mut self.stuck);
-        let overdue = self.engine.as_ref().map(Engine::overdue).unwrap_or_default();
+        let mut overdue = self.engine.as_ref().map(Engine::overdue).unwrap_or_default();
+        self.add_threads(&mut overdue);
         if !overdue.is_empty() {
             self.machine.note_abandoned();
         }
         stuck.extend(overdue);
         stuck.extend(self.stuck_setup());
+        let outcome = self.machine.outcome();
+        if outcome == Outcome::Forced {
+            stuck.extend(self.stuck_threads());
+        }
         let stuck_unlisted = stuck.len().saturating_sub(Report::STUCK_LISTED);
         stuck.truncate(Report::STUCK_LISTED);
-        let outcome = self.machine.outcome();
         let began = self.machine.deadlines().map_or(now, |deadlines| deadlines.begun);
         Report {
             service: self.brief.shared.name().to_owned(),

@@ -1,11 +1,12 @@
 //! The queue between those who hand work over and the worker that finishes it.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
-use crate::part::{Declared, PartId, sealed};
+use super::Task;
+use crate::part::PartId;
 
 /// The sending side of a worker's queue, and what names the worker in `uses`.
 ///
@@ -13,12 +14,13 @@ use crate::part::{Declared, PartId, sealed};
 /// closed from the worker's side, once every source is done.
 pub struct Worker<T> {
     sender: mpsc::Sender<T>,
-    id: PartId,
+    pub(super) id: PartId,
+    pub(super) task: Arc<Task>,
 }
 
 impl<T> Clone for Worker<T> {
     fn clone(&self) -> Worker<T> {
-        Worker { sender: self.sender.clone(), id: self.id.clone() }
+        Worker { sender: self.sender.clone(), id: self.id.clone(), task: Arc::clone(&self.task) }
     }
 }
 
@@ -51,20 +53,6 @@ impl<T: Send + 'static> Worker<T> {
             }
         })
     }
-
-    /// Says that this worker uses another part, which so stops after it.
-    #[must_use]
-    pub fn uses(self, used: &impl Declared) -> Worker<T> {
-        self.id.uses(used.id());
-        self
-    }
-}
-
-impl<T> Declared for Worker<T> {}
-impl<T> sealed::Sealed for Worker<T> {
-    fn id(&self) -> &PartId {
-        &self.id
-    }
 }
 
 /// The item that a worker did not take.
@@ -85,79 +73,120 @@ impl<T> fmt::Display for Closed<T> {
 
 impl<T> std::error::Error for Closed<T> {}
 
+/// Where the receiving side is while no run of the worker has it.
+#[derive(Debug)]
+pub(crate) struct Home<T> {
+    state: Mutex<State<T>>,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    receiver: Option<mpsc::Receiver<T>>,
+    closed: bool,
+}
+
+impl<T> Home<T> {
+    /// The worker has ended: nothing comes back here.
+    pub(super) fn close(&self) {
+        let receiver = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.closed = true;
+            state.receiver.take()
+        };
+        // Outside of the lock: the items are the user's.
+        drop(receiver);
+    }
+
+    fn put_back(&self, receiver: mpsc::Receiver<T>) {
+        let unwanted = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            match state.closed {
+                true => Some(receiver),
+                false => state.receiver.replace(receiver),
+            }
+        };
+        drop(unwanted);
+    }
+}
+
 /// The receiving side: what the worker works off.
+///
+/// Dropped by a worker that fails and is restarted, it keeps what is in it for the next run.
 #[derive(Debug)]
 pub struct Queue<T> {
-    receiver: mpsc::Receiver<T>,
-    ending: CancellationToken,
+    /// Empty only while it drops.
+    receiver: Option<mpsc::Receiver<T>>,
+    home: Arc<Home<T>>,
+    task: Arc<Task>,
+}
+
+impl<T> Drop for Queue<T> {
+    fn drop(&mut self) {
+        if let Some(receiver) = self.receiver.take() {
+            self.home.put_back(receiver);
+        }
+    }
+}
+
+/// The task waits for work as long as this lives.
+struct Waiting<'a>(&'a Task);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.busy();
+    }
 }
 
 impl<T> Queue<T> {
+    /// Takes the queue for a run of the worker.
+    pub(super) fn leave(home: &Arc<Home<T>>, task: &Arc<Task>) -> Option<Queue<T>> {
+        let mut state = home.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let receiver = Some(state.receiver.take()?);
+        Some(Queue { receiver, home: Arc::clone(home), task: Arc::clone(task) })
+    }
+
     /// The next item; `None` once the queue was closed and is empty: then the worker returns.
+    ///
+    /// Waiting here breaks no promise to beat, and an item that comes is a beat.
     ///
     /// # Cancel safety
     /// Nothing is lost if the future is dropped.
     pub async fn recv(&mut self) -> Option<T> {
-        if !self.ending.is_cancelled() {
+        let receiver = self.receiver.as_mut()?;
+        self.task.idle();
+        let _waiting = Waiting(&self.task);
+        if !self.task.ending.is_cancelled() {
             tokio::select! {
                 biased;
-                () = self.ending.cancelled() => {}
-                item = self.receiver.recv() => return item,
+                () = self.task.ending.cancelled() => {}
+                item = receiver.recv() => return item,
             }
         }
         // What is in the queue is still handed out; nothing more comes in.
-        self.receiver.close();
-        self.receiver.recv().await
+        receiver.close();
+        receiver.recv().await
     }
 
     /// How many items wait.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.receiver.len()
+        self.receiver.as_ref().map_or(0, mpsc::Receiver::len)
     }
 
     /// Whether no item waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.receiver.is_empty()
+        self.len() == 0
     }
 }
 
-/// A queue with room for `capacity` items; `ending` closes it.
+/// A queue with room for `capacity` items, that closes when the task is told to end.
 pub(crate) fn channel<T>(
     capacity: usize,
-    ending: CancellationToken,
-) -> (impl FnOnce(PartId) -> Worker<T>, Queue<T>) {
+    task: &Arc<Task>,
+) -> (impl FnOnce(PartId) -> Worker<T>, Arc<Home<T>>) {
     let (sender, receiver) = mpsc::channel(capacity.max(1));
-    (move |id| Worker { sender, id }, Queue { receiver, ending })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn queue() -> (mpsc::Sender<u32>, Queue<u32>, CancellationToken) {
-        let ending = CancellationToken::new();
-        let (sender, receiver) = mpsc::channel(4);
-        (sender, Queue { receiver, ending: ending.clone() }, ending)
-    }
-
-    #[tokio::test]
-    async fn what_was_handed_over_before_the_end_is_worked_off() {
-        let (sender, mut queue, ending) = queue();
-        sender.send(1).await.unwrap();
-        sender.send(2).await.unwrap();
-        ending.cancel();
-        assert_eq!(queue.recv().await, Some(1));
-        assert!(sender.send(3).await.is_err(), "closed from the receiving side");
-        assert_eq!(queue.recv().await, Some(2));
-        assert_eq!(queue.recv().await, None);
-    }
-
-    #[tokio::test]
-    async fn a_forgotten_sender_does_not_hold_the_queue_open() {
-        let (_forgotten, mut queue, ending) = queue();
-        ending.cancel();
-        assert_eq!(queue.recv().await, None);
-    }
+    let state = Mutex::new(State { receiver: Some(receiver), closed: false });
+    let task = Arc::clone(task);
+    (move |id| Worker { sender, id, task }, Arc::new(Home { state }))
 }

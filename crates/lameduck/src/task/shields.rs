@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::lifecycle::Shared;
-use crate::part::{Identity, Part, Tier};
+use crate::part::{Identity, Part, TaskView, Tier};
 use crate::report::{PartReport, Stuck};
 
 /// The shields of a service.
@@ -40,6 +40,10 @@ impl Part for ShieldsPart {
         let stuck = self.shared.shields().stuck();
         self.shared.finish_over.cancel();
         stuck
+    }
+
+    fn tasks(&self) -> Vec<TaskView> {
+        self.shared.shields().views()
     }
 
     /// Shields that did not end are named among what was stuck.

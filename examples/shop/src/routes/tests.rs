@@ -45,12 +45,14 @@ impl OpenShop {
         let serving =
             Service::new("shop").budget(budget).serve(&stop, async move |setup: &mut Setup| {
                 setup.resource("db", shop.pool());
-                let receipts =
-                    setup.worker("receipts", 10, |mut queue: Queue<Receipt>| async move {
+                let receipts = setup.worker("receipts", 10, move |mut queue: Queue<Receipt>| {
+                    let mail = mail.clone();
+                    async move {
                         while let Some(receipt) = queue.recv().await {
                             let _ = mail.send(receipt);
                         }
-                    });
+                    }
+                });
                 let routes = router(Shop { store: shop, receipts, payment_delay });
                 bound.send(setup.http("public", "127.0.0.1:0", routes).local_addr())?;
                 Ok(())
