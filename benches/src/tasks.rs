@@ -67,7 +67,9 @@ fn beat() -> Result<[f64; 3], Failure> {
                     }
                 });
                 let progress = timed(|| black_box(&life).progress(black_box(1), black_box(2)));
-                drop(sender.map(|sender| sender.send([kept, current, progress])));
+                if let Some(sender) = sender {
+                    let _ = sender.send([kept, current, progress]);
+                }
             }
         };
         drop(setup.worker("beat", 1, work).beats_within(Duration::from_secs(30)));
