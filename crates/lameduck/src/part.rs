@@ -109,6 +109,7 @@ pub(crate) trait Part: Send + Sync {
     }
 
     /// The tasks that it is, now.
+    #[cfg_attr(not(feature = "admin"), expect(dead_code, reason = "only the admin listener asks"))]
     fn tasks(&self) -> Vec<TaskView> {
         Vec::new()
     }

@@ -14,7 +14,7 @@ use crate::pause::pause;
 /// the middle of something. It judges nothing, since it waits for nothing; what it is for is to leave behind whatever a
 /// server does not clean up.
 ///
-/// The server has the routes of the probe's: `/sleep`, `/stream`, `/echo`.
+/// The server has the routes of the probe's: `/sleep`, `/hang`, `/stream`, `/echo`.
 #[derive(Debug, Clone, Copy)]
 pub struct Rude {
     addr: SocketAddr,
@@ -24,7 +24,7 @@ pub struct Rude {
 }
 
 /// What a client does before it goes, and whether it goes by a reset.
-const DEEDS: [(&str, bool); 9] = [
+const DEEDS: [(&str, bool); 10] = [
     // Nothing.
     ("", true),
     // Half a head.
@@ -33,6 +33,8 @@ const DEEDS: [(&str, bool); 9] = [
     // A handler that is at work.
     ("GET /sleep?ms=100 HTTP/1.1\r\nHost: test\r\n\r\n", true),
     ("GET /sleep?ms=100 HTTP/1.1\r\nHost: test\r\n\r\n", false),
+    // One that would never end.
+    ("GET /hang HTTP/1.1\r\nHost: test\r\n\r\n", true),
     // Half an upload.
     ("POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 100000\r\n\r\nsome of it", true),
     // A response that is being written.

@@ -33,7 +33,6 @@ pub(crate) struct TaskView {
     pub(crate) last_failure: Option<String>,
     /// `/livez` is 503 while it is hung.
     #[serde(skip)]
-    #[cfg_attr(not(feature = "admin"), expect(dead_code, reason = "nobody asks"))]
     pub(crate) fails_livez: bool,
 }
 
