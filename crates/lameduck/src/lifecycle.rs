@@ -22,7 +22,7 @@ pub use self::blocking::{Blocking, BlockingError};
 pub(crate) use self::blockings::Blockings;
 #[cfg(feature = "http1")]
 pub(crate) use self::current::Entered;
-pub(crate) use self::current::{Within, park};
+pub(crate) use self::current::{Within, begin_worker, park};
 pub(crate) use self::events::{Events, Inbox, Message};
 pub(crate) use self::scope::{Scope, ServiceScope};
 pub(crate) use self::shared::{Reload, Shared};

@@ -18,7 +18,9 @@ pub use self::declared::Declared;
 pub(crate) use self::declared::sealed;
 pub(crate) use self::life::Life;
 pub(crate) use self::registry::{Entry, PartId, Registry};
-pub(crate) use self::view::{Progress, TaskView};
+pub(crate) use self::view::Progress;
+#[cfg(feature = "admin")]
+pub(crate) use self::view::TaskView;
 use crate::report::{PartReport, PartState, Stuck, Totals};
 
 /// How often parts are asked to see to their own deadlines when none of them knows better.
@@ -109,7 +111,7 @@ pub(crate) trait Part: Send + Sync {
     }
 
     /// The tasks that it is, now.
-    #[cfg_attr(not(feature = "admin"), expect(dead_code, reason = "only the admin listener asks"))]
+    #[cfg(feature = "admin")]
     fn tasks(&self) -> Vec<TaskView> {
         Vec::new()
     }

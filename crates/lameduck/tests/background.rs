@@ -159,8 +159,9 @@ fn b9_old_code_that_a_request_left_behind_is_named_with_what_its_thread_does() {
     let (command, admin) = with_admin(fixture(&["resource=db", "http"]));
     let server = serving(command.env("LAMEDUCK_DRAIN", "400ms"));
     assert_eq!(status(server.addr(), "/leave-old"), Some(200));
-    let old = task(admin, "old code");
-    assert_eq!((text(&old["kind"]), text(&old["state"])), ("blocking", "running"));
+    // The answer does not wait for the thread, which may not have begun yet.
+    assert!(eventually(5 * SECOND, || task(admin, "old code")["state"] == "running"));
+    assert_eq!(task(admin, "old code")["kind"], "blocking");
     let signal = server.signal(Signal::TERM);
     let exit = server.wait_exit(10 * SECOND);
     let report = ended(&exit, 75, "forced");

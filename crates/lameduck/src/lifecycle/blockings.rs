@@ -7,8 +7,12 @@ use std::time::Instant;
 
 use slab::Slab;
 
-use crate::part::{TaskView, Tier};
-use crate::report::{PartState, Stuck, StuckKind};
+#[cfg(feature = "admin")]
+use crate::part::TaskView;
+use crate::part::Tier;
+#[cfg(feature = "admin")]
+use crate::report::PartState;
+use crate::report::{Stuck, StuckKind};
 
 /// One piece of blocking work.
 #[derive(Debug)]
@@ -86,6 +90,7 @@ impl Blockings {
     }
 
     /// What runs of a tier, for `/tasks`.
+    #[cfg(feature = "admin")]
     pub(crate) fn views(&self, tier: Tier) -> Vec<TaskView> {
         let running = self.lock();
         let of_tier = running.iter().filter(|(_, work)| work.tier == tier);

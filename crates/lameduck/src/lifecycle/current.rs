@@ -48,6 +48,11 @@ pub(super) fn apart<R>(lifecycle: Lifecycle, work: impl FnOnce() -> R) -> R {
     result
 }
 
+/// A thread of the runtime begins that runs tasks.
+pub(crate) fn begin_worker() {
+    let _ = HERE.try_with(|here| here.slot.get_or_init(Slot::register).is_worker());
+}
+
 /// A thread of the runtime parks, or has work again.
 pub(crate) fn park(parked: bool) {
     let _ = HERE.try_with(|here| here.slot.get_or_init(Slot::register).park(parked));

@@ -7,8 +7,11 @@ use std::time::Instant;
 
 use slab::Slab;
 
+#[cfg(feature = "admin")]
 use crate::part::TaskView;
-use crate::report::{PartState, Stuck, StuckKind};
+#[cfg(feature = "admin")]
+use crate::report::PartState;
+use crate::report::{Stuck, StuckKind};
 use crate::threads::Runs;
 
 /// One shield that runs.
@@ -66,6 +69,7 @@ impl Shields {
     }
 
     /// What runs, for `/tasks`.
+    #[cfg(feature = "admin")]
     pub(crate) fn views(&self) -> Vec<TaskView> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running

@@ -104,6 +104,7 @@ impl Life {
     }
 
     /// Since it began.
+    #[cfg(feature = "admin")]
     pub(crate) fn age(&self) -> Option<Duration> {
         self.lock().begun.map(|at| at.elapsed())
     }

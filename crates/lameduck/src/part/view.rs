@@ -1,13 +1,17 @@
 //! One task as `/tasks` and the metrics show it.
 
+#[cfg(feature = "admin")]
 use std::panic::Location;
+#[cfg(feature = "admin")]
 use std::time::Duration;
 
 use serde::Serialize;
 
+#[cfg(feature = "admin")]
 use crate::report::{PartState, maybe_millis};
 
 /// One task, now.
+#[cfg(feature = "admin")]
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct TaskView {
     pub(crate) name: String,
@@ -53,6 +57,7 @@ impl std::fmt::Display for Progress {
     }
 }
 
+#[cfg(feature = "admin")]
 impl TaskView {
     /// A task of which nothing more is known.
     pub(crate) fn new(

@@ -75,14 +75,16 @@ fn report_file() -> Result<Option<PathBuf>, Error> {
     }
 }
 
-/// Whether tokio can read how many threads it is to have; it panics where it cannot.
+/// How many threads the runtime is to have: read here, since tokio panics where it cannot read it.
 ///
 /// # Errors
-/// It cannot.
-pub(super) fn check_threads() -> Result<(), Error> {
-    let Some(value) = std::env::var_os("TOKIO_WORKER_THREADS") else { return Ok(()) };
+/// It is no number.
+pub(super) fn threads() -> Result<usize, Error> {
+    let Some(value) = std::env::var_os("TOKIO_WORKER_THREADS") else {
+        return Ok(std::thread::available_parallelism().map_or(1, usize::from));
+    };
     match value.to_str().and_then(|text| text.parse::<usize>().ok()) {
-        Some(1..) => Ok(()),
+        Some(count @ 1..) => Ok(count),
         Some(0) | None => Err(Error::msg(format!(
             "TOKIO_WORKER_THREADS is {value:?}, which is no number of threads; write it like \
              TOKIO_WORKER_THREADS=4"

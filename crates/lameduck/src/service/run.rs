@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, Location};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -59,13 +60,21 @@ impl Service {
         };
         let signals = signals.map_err(|error| machine("take signals", error))?;
         let settings = environment::settings(&self).map_err(failed)?;
-        environment::check_threads().map_err(failed)?;
+        let threads = environment::threads().map_err(failed)?;
         let (events, inbox) =
             Events::channel().map_err(|error| machine("open a descriptor", error))?;
+        let begun = AtomicUsize::new(0);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
+            .worker_threads(threads)
             .thread_name(format!("{}-worker", self.name))
             // So that a thread which never comes back is told from one that has nothing to do.
+            // Those that run tasks begin with the runtime; all that begin later may be blocked.
+            .on_thread_start(move || {
+                if begun.fetch_add(1, Ordering::Relaxed) < threads {
+                    lifecycle::begin_worker();
+                }
+            })
             .on_thread_park(|| lifecycle::park(true))
             .on_thread_unpark(|| lifecycle::park(false))
             .build()

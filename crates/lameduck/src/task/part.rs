@@ -13,7 +13,9 @@ use tracing::Level;
 use super::Task;
 use super::failure::{Ended, Failure};
 use crate::lifecycle::{Lifecycle, Message, Within};
-use crate::part::{Identity, Part, TaskView, Tier};
+#[cfg(feature = "admin")]
+use crate::part::TaskView;
+use crate::part::{Identity, Part, Tier};
 use crate::report::{PartReport, PartState, Stuck, StuckKind};
 use crate::threads::Runs;
 
@@ -111,6 +113,7 @@ impl Part for TaskPart {
         matches!(state, PartState::Failed | PartState::Panicked) && !self.task.is_ignored()
     }
 
+    #[cfg(feature = "admin")]
     fn tasks(&self) -> Vec<TaskView> {
         vec![self.task.view(Instant::now())]
     }

@@ -5,7 +5,9 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::lifecycle::Shared;
-use crate::part::{Identity, Part, TaskView, Tier};
+#[cfg(feature = "admin")]
+use crate::part::TaskView;
+use crate::part::{Identity, Part, Tier};
 use crate::report::{PartReport, Stuck};
 
 /// The shields of a service.
@@ -42,6 +44,7 @@ impl Part for ShieldsPart {
         stuck
     }
 
+    #[cfg(feature = "admin")]
     fn tasks(&self) -> Vec<TaskView> {
         self.shared.shields().views()
     }

@@ -14,7 +14,9 @@ use super::policy::{OnFailure, Retries};
 use super::pulse::{Pulse, Turn};
 use crate::budget::{Deadlines, Span};
 use crate::lifecycle::{Scope, Shared};
-use crate::part::{Identity, Life, TaskView, Tier};
+#[cfg(feature = "admin")]
+use crate::part::TaskView;
+use crate::part::{Identity, Life, Tier};
 use crate::report::PartState;
 
 /// The three kinds of tasks that a setup declares.
@@ -256,6 +258,7 @@ impl Task {
     }
 
     /// What `/tasks` shows.
+    #[cfg(feature = "admin")]
     pub(super) fn view(&self, now: Instant) -> TaskView {
         let state = match self.life.state() {
             PartState::Running | PartState::Finishing if self.pulse.is_hung() => PartState::Hung,

@@ -29,7 +29,7 @@ pub(crate) struct Slot {
     /// 0 for nothing that belongs to a service.
     scope: AtomicUsize,
     key: AtomicU32,
-    /// It has parked before: a thread of the runtime that runs tasks.
+    /// It is a thread of the runtime that runs tasks.
     worker: AtomicBool,
     parked: AtomicBool,
 }
@@ -72,10 +72,14 @@ impl Slot {
         self.scope.store(runs.map_or(0, |runs| runs.scope), Ordering::Relaxed);
     }
 
+    /// It is a thread of the runtime that runs tasks.
+    pub(crate) fn is_worker(&self) {
+        self.worker.store(true, Ordering::Relaxed);
+    }
+
     /// It has nothing to run, or has again.
     pub(crate) fn park(&self, parked: bool) {
         self.turn();
-        self.worker.store(true, Ordering::Relaxed);
         self.parked.store(parked, Ordering::Relaxed);
     }
 
