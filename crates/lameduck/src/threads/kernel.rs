@@ -6,6 +6,12 @@ use std::time::Duration;
 
 use crate::budget::Span;
 
+/// A clock tick as `/proc` counts them: `USER_HZ` is 100 on every architecture that Linux and Rust share today
+/// (include/uapi/asm-generic/param.h). Not asked of sysconf(3): what stands in for it, the auxiliary vector, cannot be
+/// read everywhere, under valgrind for one.
+#[cfg(target_os = "linux")]
+const TICK_MILLIS: u64 = 10;
+
 /// What `stat` says (proc_pid_stat(5)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stat {
@@ -70,8 +76,7 @@ pub(super) fn ask(thread: i32) -> Option<Known> {
     let read = |file| std::fs::read(format!("/proc/self/task/{thread}/{file}")).ok();
     let stat = parse_stat(&String::from_utf8_lossy(&read("stat")?))?;
     let wchan = read("wchan").map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    let per_second = rustix::param::clock_ticks_per_second().max(1);
-    let used = Duration::from_secs_f64(stat.ticks as f64 / per_second as f64);
+    let used = Duration::from_millis(stat.ticks.saturating_mul(TICK_MILLIS));
     let wchan = wchan.as_deref().and_then(parse_wchan).map(str::to_owned);
     Some(Known { name: stat.name, state: stat.state, used, wchan })
 }
