@@ -71,7 +71,7 @@ impl Server {
     pub(crate) fn spawn(what: &ServerCommand) -> std::io::Result<Self> {
         let mut words: Vec<OsString> = Vec::new();
         if let Some(signals) = ignored_signals() {
-            words.extend(["env".into(), format!("--default-signal={signals}").into()]);
+            words.extend(["/usr/bin/env".into(), format!("--default-signal={signals}").into()]);
         }
         if let Some(limit) = what.descriptors {
             const LIMITED: &str = r#"ulimit -n "$1" && shift && exec "$@""#;
