@@ -11,14 +11,12 @@ use tokio::sync::Notify;
 use super::judge::{Protocol, judge};
 use super::{Directive, Fate, Limits, Mode, Peer, Record, state};
 use crate::lifecycle::Shared;
+use crate::part::TICK;
 use crate::report::{ConnectionCounts, RequestCounts, Stuck, Totals};
 use crate::sys::Remote;
 
 /// How soon to ask again after something was ordered while draining.
 const AGAIN: Duration = Duration::from_millis(10);
-
-/// How often a server is asked about its connections, at least.
-const TICK: Duration = Duration::from_secs(1);
 
 /// How often the clients of long requests are looked for, and how long a request is a long one.
 const LOOK: Duration = Duration::from_millis(250);
