@@ -11,7 +11,7 @@ mod queue;
 mod sockopt;
 
 #[cfg(feature = "http1")]
-pub(crate) use self::guarded::{Guarded, Owning, Remote};
+pub(crate) use self::guarded::{Far, Guarded, Owning, Remote};
 pub(crate) use self::mask::unblock;
 #[cfg(feature = "http1")]
 pub(crate) use self::queue::unacknowledged;

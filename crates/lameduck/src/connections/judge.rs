@@ -244,7 +244,7 @@ fn http2(
             return Verdict::nothing();
         }
         let due = view.since.max(view.accepted).saturating_add(limits.idle_timeout);
-        return Verdict::at(due, now, Directive::Goaway);
+        return Verdict::at(due.saturating_add(TICK), now, Directive::Goaway);
     };
     let Some(pong) = view.pong else {
         return Verdict::at(goaway + PONG, now, Directive::AssumePong);

@@ -16,7 +16,7 @@ use super::{Connections, Directive, Ending, Limits, Mode, Peer, Request};
 use crate::budget::Deadlines;
 use crate::lifecycle::{Scope, Shared};
 use crate::report::{RequestCounts, Stuck, StuckKind};
-use crate::sys::Remote;
+use crate::sys::{Far, Remote};
 use crate::threads::Runs;
 
 /// How a connection ended.
@@ -68,18 +68,15 @@ pub(crate) struct Record {
     cut: AtomicU32,
     gone: AtomicU32,
     waker: OnceLock<Waker>,
-    remote: Arc<Remote>,
+    remote: Remote,
     requests: Mutex<Requests>,
 }
 
 impl Record {
-    pub(super) fn new(
-        server: Arc<Connections>,
-        peer: Peer,
-        plain: bool,
-        remote: Arc<Remote>,
-    ) -> Record {
-        let accepted = server.now();
+    pub(super) fn new(server: Arc<Connections>, peer: Peer, plain: bool) -> Record {
+        // Coarse, as the time of silence is, where no other limit counts from it.
+        let coarse = plain && server.mode() < Mode::Draining;
+        let accepted = if coarse { server.coarse() } else { server.now() };
         Record {
             server,
             peer,
@@ -102,7 +99,7 @@ impl Record {
             cut: AtomicU32::new(0),
             gone: AtomicU32::new(0),
             waker: OnceLock::new(),
-            remote,
+            remote: Remote::default(),
             requests: Mutex::new(Requests::default()),
         }
     }
@@ -118,6 +115,7 @@ impl Record {
         &self.peer
     }
 
+    /// The socket, as long as it is open. Of a connection that is none, there is nothing.
     #[inline]
     pub(crate) fn remote(&self) -> &Remote {
         &self.remote
@@ -200,7 +198,7 @@ impl Record {
         path: Option<&PathAndQuery>,
         grpc: bool,
     ) -> u32 {
-        let stream = Stream::new(self.server.now(), grpc);
+        let stream = Stream::new(self.server.coarse(), grpc);
         let mut requests = self.requests();
         let key = requests.insert(Request {
             method: method.clone(),
@@ -210,23 +208,17 @@ impl Record {
             stream: Some(stream),
         });
         self.begun.store(self.begun().wrapping_add(1), Ordering::Relaxed);
-        self.state.set(state::REQUEST | state::SPOKEN);
+        let flags = state::REQUEST | state::SPOKEN;
+        if self.state.get() & flags != flags {
+            self.state.set(flags);
+        }
         key
     }
 
-    /// A response is there. `false`: the supervisor has answered already; write nothing.
+    /// HTTP/1: a response is there. `false`: the supervisor has answered already; write nothing.
     #[inline]
-    pub(crate) fn claim(&self, key: u32, flags: u32) -> bool {
-        if key == 0 {
-            return self.state.claim(flags);
-        }
-        if flags & state::ANSWERED == 0
-            && let Some(stream) =
-                self.requests().get(key).and_then(|request| request.stream.as_mut())
-        {
-            stream.head_out = true;
-        }
-        true
+    pub(crate) fn claim(&self, flags: u32) -> bool {
+        self.state.claim(flags)
     }
 
     /// The stream left HTTP.
@@ -265,12 +257,35 @@ impl Record {
         }
     }
 
-    /// The stream's response waits for its peer to make room, or does not any more.
+    /// A poll of the stream's task has ended, and it is not over. `waker`: the task's, by which it can be ended from here
+    /// on, after its first poll; `responded`: the head of its response is out; `waits`: its response waits for the peer
+    /// to make room, or does not any more. `true`: its waker came too late for an order to end, so look again.
     #[cfg(feature = "http2")]
-    pub(crate) fn set_window_wait(&self, key: u32, waits: bool) {
-        if let Some(stream) = self.requests().get(key).and_then(|request| request.stream.as_mut()) {
+    pub(crate) fn stream_waits(
+        &self,
+        key: u32,
+        waker: Option<&Waker>,
+        responded: bool,
+        waits: Option<bool>,
+    ) -> bool {
+        let now = waker.map(|_| self.server.now());
+        let mut requests = self.requests();
+        let Some(stream) = requests.get(key).and_then(|request| request.stream.as_mut()) else {
+            return false;
+        };
+        if let Some(waker) = waker {
+            stream.waker = Some(waker.clone());
+        }
+        if let Some(now) = now.filter(|_| !stream.upgraded) {
+            stream.since = now;
+        }
+        stream.head_out |= responded;
+        if let Some(waits) = waits {
             stream.window_wait = waits.then(|| self.server.next_tick());
         }
+        drop(requests);
+        // Behind the lock: who gave an order before this did not see the waker.
+        waker.is_some() && self.is_over(key)
     }
 
     /// Whether the stream's response is to be dropped: its time is over and its head is out, or its peer makes
@@ -290,14 +305,6 @@ impl Record {
         stream.cut
     }
 
-    /// Keeps the waker of a stream's task.
-    #[cfg(feature = "http2")]
-    pub(crate) fn keep_stream_waker(&self, key: u32, waker: &Waker) {
-        if let Some(stream) = self.requests().get(key).and_then(|request| request.stream.as_mut()) {
-            stream.waker = Some(waker.clone());
-        }
-    }
-
     /// A request is over. On HTTP/1 its response may still be on its way: it keeps its name, and counts, until
     /// [`Record::flushed`].
     #[inline]
@@ -311,18 +318,20 @@ impl Record {
             self.unflushed.store(ending as u8, Ordering::Relaxed);
             return;
         }
+        // Dropped once the lock is free.
+        let request;
         // Under the lock, so that a stream that begins meanwhile is not forgotten, and one that is left when
         // the connection goes counts once.
         let mut requests = self.requests();
         if self.state.has(state::GONE) {
             return;
         }
-        let stream = requests.get(key).and_then(|request| request.stream.as_ref());
+        request = requests.remove(key);
+        let stream = request.as_ref().and_then(|request| request.stream.as_ref());
         let cut = stream.is_some_and(|stream| stream.cut);
-        requests.remove(key);
         self.count(if cut { Ending::Cut } else { ending });
         if requests.len() == 0 {
-            self.touch();
+            self.fell_silent();
             self.state.clear(state::REQUEST);
         }
     }
@@ -338,7 +347,7 @@ impl Record {
 
     fn forget_first(&self, ending: Ending) {
         self.unflushed.store(0, Ordering::Relaxed);
-        self.requests().remove(0);
+        self.requests().remove_first();
         self.count(ending);
     }
 
@@ -604,6 +613,13 @@ impl Record {
         let repeatable = method.as_ref().is_none_or(Method::is_idempotent);
         self.count(if repeatable { Ending::Answered503 } else { Ending::Interrupted });
         Some(method)
+    }
+}
+
+impl Far for Record {
+    #[inline]
+    fn remote(&self) -> &Remote {
+        Record::remote(self)
     }
 }
 

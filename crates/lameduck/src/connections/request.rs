@@ -25,7 +25,7 @@ pub(crate) struct Request {
 /// What an HTTP/2 request has for itself.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    /// When it began, since the server's epoch.
+    /// When it began, since the server's epoch; until the first poll of its task has ended, as of the tick before.
     pub(crate) since: Duration,
     pub(crate) head_out: bool,
     /// It left HTTP: a WebSocket, for instance (RFC 8441).
@@ -40,6 +40,7 @@ pub(crate) struct Stream {
     pub(crate) over: Option<Over>,
     /// Its response was dropped before its end.
     pub(crate) cut: bool,
+    /// Its task's, once that has been polled for the first time: before, nothing can end it.
     pub(crate) waker: Option<Waker>,
 }
 
@@ -83,7 +84,7 @@ impl Stream {
         let waits = self.body_wait.filter(|_| !self.head_out && !self.grpc);
         let now = if past(self.window_wait, idle) {
             Some(Over::Stalled)
-        } else if past(Some(self.since), limits.request_timeout) {
+        } else if past(self.waker.as_ref().map(|_| self.since), limits.request_timeout) {
             Some(Over::TooLong)
         } else if past(waits, idle) {
             Some(Over::Silent)
@@ -155,11 +156,14 @@ impl Requests {
         }
     }
 
-    pub(crate) fn remove(&mut self, key: u32) {
-        match key.checked_sub(1) {
-            None => self.first = None,
-            Some(index) => drop(self.more.try_remove(index as usize)),
-        }
+    /// Forgets the only request of an HTTP/1 connection.
+    pub(crate) fn remove_first(&mut self) {
+        self.first = None;
+    }
+
+    /// Gives a request of an HTTP/2 connection back.
+    pub(crate) fn remove(&mut self, key: u32) -> Option<Request> {
+        self.more.try_remove(key.checked_sub(1)? as usize)
     }
 
     /// Forgets all of them.

@@ -145,13 +145,8 @@ impl Connections {
     }
 
     /// A connection was accepted.
-    pub(crate) fn add(
-        self: &Arc<Self>,
-        peer: Peer,
-        plain: bool,
-        remote: Arc<Remote>,
-    ) -> Membership {
-        let record = Arc::new(Record::new(Arc::clone(self), peer, plain, remote));
+    pub(crate) fn add(self: &Arc<Self>, peer: Peer, plain: bool) -> Membership {
+        let record = Arc::new(Record::new(Arc::clone(self), peer, plain));
         let mut open = self.lock();
         let slot = open.records.insert(Arc::clone(&record));
         open.connections.accepted += 1;

@@ -87,6 +87,9 @@ pub(super) struct Connection<I: Io, S: Handle> {
     /// The drain deadline has been dealt with.
     #[cfg(feature = "http2")]
     cut: bool,
+    /// Several streams began in the last poll: let all of them be polled before the next one.
+    #[cfg(feature = "http2")]
+    gathers: bool,
 }
 
 /// Nothing in it is pinned in place: hyper's connections are `Unpin`, or boxed.
@@ -118,6 +121,8 @@ impl<I: Io, S: Handle> Connection<I, S> {
             last: (0, 0),
             #[cfg(feature = "http2")]
             cut: false,
+            #[cfg(feature = "http2")]
+            gathers: false,
         }
     }
 
@@ -164,9 +169,8 @@ fn speak_http1<I: Io, S: Handle>(io: Tracked<I>, service: S, record: &Arc<Record
 
 #[cfg(feature = "http2")]
 fn speak_http2<I: Io, S: Handle>(io: Tracked<I>, service: S, record: &Arc<Record>) -> Http2<I, S> {
-    let streams = Streams::new(Arc::clone(record));
     let serve = Serve::new(service, Arc::clone(record));
-    let mut builder = http2::Builder::new(streams);
+    let mut builder = http2::Builder::new(Streams);
     builder.enable_connect_protocol();
     Box::pin(builder.serve_connection(TokioIo::new(io), serve))
 }
@@ -206,9 +210,17 @@ impl<I: Io, S: Handle> Future for Connection<I, S> {
                 }
                 #[cfg(feature = "http2")]
                 Stage::Http2(connection) => {
+                    if std::mem::take(&mut this.gathers) && directive == Directive::None {
+                        // The first of them has woken this task, which then runs before the others: each response
+                        // would be written by itself. Behind them, all are written at once.
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    let begun = this.record.begun();
                     if connection.as_mut().poll(cx).is_ready() {
                         return this.over();
                     }
+                    this.gathers = this.record.begun().wrapping_sub(begun) > 1;
                     if directive == Directive::None {
                         return Poll::Pending;
                     }
@@ -382,7 +394,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
         let record = &self.record;
         note_panic(record, 0, "service", message);
         let method = record.method();
-        if !record.state.has(state::PANICKED) || !record.claim(0, state::ANSWERED | state::DIRTY) {
+        if !record.state.has(state::PANICKED) || !record.claim(state::ANSWERED | state::DIRTY) {
             record.set_fate(Fate::Cut);
             return Next::Over;
         }

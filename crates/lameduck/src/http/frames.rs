@@ -25,6 +25,8 @@ pub(super) struct Frames {
     /// The head of the next frame, as far as it has come.
     head: [u8; 9],
     filled: usize,
+    /// The type of the present frame.
+    kind: u8,
     /// How many bytes of the frame's payload are still to come.
     payload: usize,
     whole: u64,
@@ -40,7 +42,7 @@ impl Frames {
 
     /// What a server sends.
     pub(super) fn of_server() -> Frames {
-        Frames { preface: 0, head: [0; 9], filled: 0, payload: 0, whole: 0, ponged: false }
+        Frames { preface: 0, head: [0; 9], filled: 0, kind: 0, payload: 0, whole: 0, ponged: false }
     }
 
     /// Takes the bytes that came next; whether a part of a body was among them.
@@ -51,30 +53,38 @@ impl Frames {
         bytes = &bytes[skip..];
         while !bytes.is_empty() {
             if self.payload > 0 {
-                data |= self.head[3] == DATA;
+                data |= self.kind == DATA;
                 let skip = self.payload.min(bytes.len());
                 self.payload -= skip;
+                self.whole += u64::from(self.payload == 0);
                 bytes = &bytes[skip..];
-                if self.payload == 0 {
-                    self.whole += 1;
-                }
-                continue;
-            }
-            let take = (9 - self.filled).min(bytes.len());
-            self.head[self.filled..self.filled + take].copy_from_slice(&bytes[..take]);
-            self.filled += take;
-            bytes = &bytes[take..];
-            if self.filled == 9 {
-                self.filled = 0;
-                let [a, b, c, kind, flags, ..] = self.head;
-                self.ponged |= kind == PING && flags & ACK != 0;
-                self.payload = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-                if self.payload == 0 {
-                    self.whole += 1;
+            } else if self.filled == 0
+                && let Some((head, rest)) = bytes.split_first_chunk()
+            {
+                // Nearly every head comes whole.
+                self.begin_frame(*head);
+                bytes = rest;
+            } else {
+                let take = (self.head.len() - self.filled).min(bytes.len());
+                self.head[self.filled..self.filled + take].copy_from_slice(&bytes[..take]);
+                self.filled += take;
+                bytes = &bytes[take..];
+                if self.filled == self.head.len() {
+                    self.filled = 0;
+                    self.begin_frame(self.head);
                 }
             }
         }
         data
+    }
+
+    #[inline]
+    fn begin_frame(&mut self, head: [u8; 9]) {
+        let [a, b, c, kind, flags, ..] = head;
+        self.kind = kind;
+        self.ponged |= kind == PING && flags & ACK != 0;
+        self.payload = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+        self.whole += u64::from(self.payload == 0);
     }
 
     /// Whether the preface and the first frame, which must be SETTINGS, have come whole.

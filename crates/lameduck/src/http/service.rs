@@ -55,8 +55,8 @@ where
         let traits = Traits {
             asked: Asked {
                 idempotent: method.is_idempotent(),
-                // Only over HTTP/2: looking for a header costs more than all else here.
-                grpc: HTTP2 && late::is_grpc(request.headers()),
+                // Looking for a header costs more than all else here.
+                grpc: HTTP2 && method == Method::POST && late::is_grpc(request.headers()),
             },
             head: method == Method::HEAD,
             connect: method == Method::CONNECT,
@@ -72,30 +72,29 @@ where
         };
         let watch = has_body.then(|| (Arc::clone(record), key));
         let in_flight = Some(InFlight::new(Arc::clone(record), key));
-        let call = || self.service.call(request.map(|body| Body::new(body, watch)));
-        // Should the service panic before it returns its future, an HTTP/1 connection sees to it: to catch that here
-        // would move the request twice more.
-        let (handler, panicked) = if HTTP2 {
-            let mut lifecycle = Some(Lifecycle::new(Arc::clone(record) as _, key));
-            let _entered = Entered::new(&mut lifecycle);
-            caught(call)
-        } else {
-            (Some(call()), None)
+        let call = |request: Request<Incoming>| {
+            self.service.call(request.map(|body| Body::new(body, watch)))
         };
+        if !HTTP2 {
+            // Should the service panic before it returns its future, the connection sees to it: to catch that here would
+            // move the request twice more.
+            let handler = Some(call(request));
+            return Handling { handler, in_flight, traits, seen: false, lost, panicked: None };
+        }
+        let mut handling =
+            Handling { handler: None, in_flight, traits, seen: false, lost, panicked: None };
+        let mut lifecycle = Some(Lifecycle::new(Arc::clone(record) as _, key));
+        let entered = Entered::new(&mut lifecycle);
+        if let Err(panic) =
+            catch_unwind(AssertUnwindSafe(|| handling.handler = Some(call(request))))
+        {
+            handling.panicked = Some(crate::panic::message(&*panic).into());
+        }
+        drop(entered);
         // Last, so that nothing that the service does comes between this and the task.
         #[cfg(feature = "http2")]
-        if HTTP2 {
-            streams::begun(key);
-        }
-        Handling { handler, in_flight, traits, seen: false, lost, panicked }
-    }
-}
-
-/// What `call` returns, or what its panic said.
-fn caught<F>(call: impl FnOnce() -> F) -> (Option<F>, Option<String>) {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(handler) => (Some(handler), None),
-        Err(panic) => (None, Some(crate::panic::message(&*panic))),
+        streams::begun(Arc::clone(record), key, lifecycle);
+        handling
     }
 }
 
@@ -117,7 +116,7 @@ pin_project! {
         traits: Traits,
         seen: bool,
         lost: bool,
-        panicked: Option<String>,
+        panicked: Option<Box<str>>,
     }
 }
 
@@ -162,7 +161,7 @@ where
             Ok(Some(Poll::Ready(Err(error)))) => fail(Reason::Error(error.into()), guard),
             Ok(Some(Poll::Pending)) => give_up(true, guard, *this.traits),
             Ok(None) => fail(Reason::Panicked(this.panicked.take().unwrap_or_default()), guard),
-            Err(panic) => fail(Reason::Panicked(crate::panic::message(&*panic)), guard),
+            Err(panic) => fail(Reason::Panicked(crate::panic::message(&*panic).into()), guard),
         })
     }
 }
@@ -201,7 +200,7 @@ fn give_up<B>(
 
 /// Why a handler gave no response.
 enum Reason {
-    Panicked(String),
+    Panicked(Box<str>),
     Error(BoxError),
 }
 
@@ -220,9 +219,8 @@ where
     let status = response.status();
     let upgrade =
         status == StatusCode::SWITCHING_PROTOCOLS || (traits.connect && status.is_success());
-    let record = Arc::clone(guard.record());
     if upgrade && http1 {
-        if !record.claim(0, state::UPGRADED) {
+        if !guard.record().claim(state::UPGRADED) {
             return Err("answered by the supervisor".into());
         }
         guard.upgraded();
@@ -230,25 +228,39 @@ where
     }
     #[cfg(feature = "http2")]
     if upgrade {
-        record.upgrade_stream(guard.key());
+        guard.record().upgrade_stream(guard.key());
         streams::upgraded(guard);
         return Ok(response.map(ResponseBody::of_upgrade));
     }
     let mut flags = state::DIRTY;
     if http1 {
-        if record.server().mode() >= Mode::Goodbye {
+        if guard.record().server().mode() >= Mode::Goodbye {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if traits.http10 && !is_measured(&response) {
             flags |= state::ENDS_BY_CLOSE;
         }
     }
-    if !record.claim(guard.key(), flags) {
+    if !claim(&guard, flags) {
         return Err("answered by the supervisor".into());
     }
     let bodiless =
         traits.head || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
     Ok(response.map(|body| ResponseBody::of_handler(body, guard, bodiless)))
+}
+
+/// A response is there. `false`: the supervisor has answered already; write nothing.
+#[inline]
+fn claim(guard: &InFlight, flags: u32) -> bool {
+    if guard.key() == 0 {
+        return guard.record().claim(flags);
+    }
+    // Our own answer is short, and nobody cuts it.
+    #[cfg(feature = "http2")]
+    if flags & state::ANSWERED == 0 {
+        streams::responded();
+    }
+    true
 }
 
 /// Whether a response says how long it is.
@@ -263,11 +275,10 @@ fn answer<B>(
     ending: Ending,
     flags: u32,
 ) -> Result<Response<ResponseBody<B>>, BoxError> {
-    let (record, key) = (Arc::clone(guard.record()), guard.key());
-    if key == 0 {
+    if guard.key() == 0 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    if !record.claim(key, flags | state::DIRTY) {
+    if !claim(&guard, flags | state::DIRTY) {
         return Err("answered by the supervisor".into());
     }
     guard.will_end(ending);

@@ -13,21 +13,21 @@ use crate::sys::{Guarded, Owning};
 /// A socket whose peer has not spoken. The future ends with it once it has, or has ended its stream; with `None`
 /// once a directive has ended the connection.
 pub(super) struct Silent<T: Owning> {
-    socket: Option<Guarded<T>>,
+    socket: Option<Guarded<T, Record>>,
     record: Arc<Record>,
     /// Behind the socket, so that the descriptor is closed before the record is told.
     membership: Option<Membership>,
 }
 
 impl<T: Owning> Silent<T> {
-    pub(super) fn new(socket: Guarded<T>, membership: Membership) -> Silent<T> {
+    pub(super) fn new(socket: Guarded<T, Record>, membership: Membership) -> Silent<T> {
         let record = Arc::clone(membership.record());
         Silent { socket: Some(socket), record, membership: Some(membership) }
     }
 }
 
 impl<T: Owning> Future for Silent<T> {
-    type Output = Option<(Guarded<T>, Membership)>;
+    type Output = Option<(Guarded<T, Record>, Membership)>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;

@@ -19,11 +19,11 @@ use super::peek::{self, peek};
 use super::silent::Silent;
 #[cfg(feature = "tls")]
 use super::tls::{self, Tls};
-use crate::connections::{Connections, Limits, Mode, Peer};
+use crate::connections::{Connections, Limits, Membership, Mode, Peer};
 use crate::lifecycle::{Message, Shared};
 use crate::part::{Identity, Life, Part, Tier};
 use crate::report::{PartReport, PartState, Stuck, StuckKind, Totals};
-use crate::sys::{Guarded, Owning, Remote};
+use crate::sys::{Guarded, Owning};
 
 /// How much of what a peer still sends the supervisor reads away behind a late answer.
 const DISCARD: usize = 1 << 20;
@@ -140,8 +140,8 @@ impl Source {
                         next = next => next,
                     };
                     let Some(io) = io else { break };
-                    let remote = Arc::new(Remote::default());
-                    door.serve(io, Peer::Other, remote, service.clone());
+                    let membership = door.connections.add(Peer::Other, false);
+                    door.serve(io, membership, service.clone());
                 }
             })
         };
@@ -168,13 +168,14 @@ impl Door {
         peer: Peer,
         service: S,
     ) {
-        let remote = Arc::new(Remote::default());
-        let stream = Guarded::new(stream, Arc::clone(&remote));
-        if self.is_encrypted() {
-            return self.serve(stream, peer, remote, service);
+        let encrypted = self.is_encrypted();
+        let membership = self.connections.add(peer, !encrypted);
+        let stream = Guarded::new(stream, Arc::clone(membership.record()));
+        if encrypted {
+            return self.serve(stream, membership, service);
         }
         // Not within the future: if that is dropped before its first poll, the socket must go before the membership.
-        let silent = Silent::new(stream, self.connections.add(peer, true, remote));
+        let silent = Silent::new(stream, membership);
         drop(self.connections.shared().runtime().spawn(async move {
             if let Some((stream, membership)) = silent.await {
                 // In a box: tokio moves a task's future four times, most of them after its end.
@@ -184,10 +185,8 @@ impl Door {
     }
 
     /// Serves a connection on a task of its own, whatever it is.
-    fn serve<I: Io, S: Handle>(&self, io: I, peer: Peer, remote: Arc<Remote>, service: S) {
-        let connections = &self.connections;
-        let runtime = connections.shared().runtime();
-        let membership = connections.add(peer, false, remote);
+    fn serve<I: Io, S: Handle>(&self, io: I, membership: Membership, service: S) {
+        let runtime = self.connections.shared().runtime();
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls.get() {
             drop(runtime.spawn(tls::serve(io, membership, tls, service)));

@@ -14,27 +14,59 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::InFlight;
-use crate::connections::Record;
+use crate::connections::{Ending, Record};
 use crate::lifecycle::{Entered, Lifecycle};
 
 thread_local! {
-    /// The key of the request that was begun last, until its task is spawned. 0: none.
-    static BEGUN: Cell<u32> = const { Cell::new(0) };
+    /// The request that was begun last, until its task is spawned.
+    static BEGUN: Cell<Option<Begun>> = const { Cell::new(None) };
     /// The guard of the request that was upgraded last, until the copying of its stream is spawned.
     static UPGRADED: Cell<Option<InFlight>> = const { Cell::new(None) };
-    /// What the response's body said last, in the present poll of its stream's task.
-    static OFFERED: Cell<Option<bool>> = const { Cell::new(None) };
+    /// What was said of the stream in the present poll of its task.
+    static SAID: Cell<Said> = const { Cell::new(Said::NOTHING) };
 }
 
-/// The body of a stream's response was asked for more: `something`, if it had some. hyper does not come back
-/// before the peer has made room for it.
+/// A request without its task.
+struct Begun {
+    record: Arc<Record>,
+    key: u32,
+    lifecycle: Option<Lifecycle>,
+}
+
+/// What is said of a stream while its task is polled, to be noted in the record afterwards: nothing of it has to be
+/// where the stream is over by then, and most are.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    /// The head of its response is out.
+    responded: bool,
+    /// Its response's body was asked for more: whether it had some. hyper does not come back before the peer has made
+    /// room for it.
+    offered: Option<bool>,
+}
+
+impl Said {
+    const NOTHING: Said = Said { responded: false, offered: None };
+}
+
+fn say(change: impl FnOnce(&mut Said)) {
+    let mut said = SAID.get();
+    change(&mut said);
+    SAID.set(said);
+}
+
+/// The body of a stream's response was asked for more: `something`, if it had some.
 pub(super) fn offered(something: bool) {
-    OFFERED.set(Some(something));
+    say(|said| said.offered = Some(something));
 }
 
-/// Keeps the key of a request for the task that hyper spawns for it next.
-pub(super) fn begun(key: u32) {
-    BEGUN.set(key);
+/// The head of a stream's response is out.
+pub(super) fn responded() {
+    say(|said| said.responded = true);
+}
+
+/// Keeps a request for the task that hyper spawns for it next.
+pub(super) fn begun(record: Arc<Record>, key: u32, lifecycle: Option<Lifecycle>) {
+    BEGUN.set(Some(Begun { record, key, lifecycle }));
 }
 
 /// Keeps the guard of an upgraded request for the task that copies its stream.
@@ -42,17 +74,9 @@ pub(super) fn upgraded(guard: InFlight) {
     UPGRADED.set(Some(guard));
 }
 
-/// Spawns the streams of one connection.
+/// Spawns the streams of all connections.
 #[derive(Clone)]
-pub(super) struct Streams {
-    record: Arc<Record>,
-}
-
-impl Streams {
-    pub(super) fn new(record: Arc<Record>) -> Streams {
-        Streams { record }
-    }
-}
+pub(super) struct Streams;
 
 impl<F> hyper::rt::Executor<F> for Streams
 where
@@ -60,14 +84,21 @@ where
 {
     fn execute(&self, task: F) {
         let upgraded = UPGRADED.take();
-        let key = match &upgraded {
-            Some(guard) => guard.key(),
-            None => BEGUN.replace(0),
+        let begun = match &upgraded {
+            Some(guard) => {
+                let (record, key) = (Arc::clone(guard.record()), guard.key());
+                let lifecycle = Some(Lifecycle::new(Arc::clone(&record) as _, key));
+                Some(Begun { record, key, lifecycle })
+            }
+            None => BEGUN.take(),
         };
-        let record = Arc::clone(&self.record);
-        let runtime = record.server().shared().runtime().clone();
-        let lifecycle = Some(Lifecycle::new(Arc::clone(&record) as _, key));
-        drop(runtime.spawn(StreamTask {
+        let Some(Begun { record, key, lifecycle }) = begun else {
+            // Not for all that hyper 1.12 does; dropped here, its stream is reset.
+            tracing::error!(target: "lameduck", "hyper spawned a stream without a request");
+            return;
+        };
+        let server = Arc::clone(record.server());
+        drop(server.shared().runtime().spawn(StreamTask {
             task: Some(task),
             lifecycle,
             upgraded,
@@ -97,8 +128,10 @@ pin_project! {
     impl<F> PinnedDrop for StreamTask<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let _entered = Entered::new(this.lifecycle);
-            this.task.set(None);
+            if this.task.is_some() {
+                let _entered = Entered::new(this.lifecycle);
+                this.task.set(None);
+            }
         }
     }
 }
@@ -109,33 +142,35 @@ impl<F: Future<Output = ()>> Future for StreamTask<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let _entered = Entered::new(this.lifecycle);
-        if !*this.known {
-            *this.known = true;
-            this.record.keep_stream_waker(*this.key, cx.waker());
-        }
         if this.record.cuts_stream(*this.key) {
             // Its response is under way and its time is over: dropping it sends RST_STREAM.
             this.task.set(None);
         }
-        OFFERED.set(None);
+        SAID.set(Said::NOTHING);
         let polled = match this.task.as_mut().as_pin_mut() {
             Some(task) => task.poll(cx),
             None => Poll::Ready(()),
         };
-        if polled.is_pending()
-            && let Some(waits) = OFFERED.take()
-            && (waits || *this.waits)
-        {
+        if polled.is_pending() {
+            let Said { responded, offered } = SAID.get();
+            let waker = (!*this.known).then(|| cx.waker());
             // Never where all of a response is taken at once.
-            *this.waits = waits;
-            this.record.set_window_wait(*this.key, waits);
+            let waits = offered.filter(|waits| *waits || *this.waits);
+            *this.known = true;
+            *this.waits = waits.unwrap_or(*this.waits);
+            if (waker.is_some() || responded || waits.is_some())
+                && this.record.stream_waits(*this.key, waker, responded, waits)
+            {
+                cx.waker().wake_by_ref();
+            }
         }
         // Where hyper did not spawn the copying after all, the request ends here.
         drop(UPGRADED.take());
-        if polled.is_ready()
-            && let Some(guard) = this.upgraded
-        {
-            guard.will_end(crate::connections::Ending::Completed);
+        if polled.is_ready() {
+            this.task.set(None);
+            if let Some(guard) = this.upgraded {
+                guard.will_end(Ending::Completed);
+            }
         }
         polled
     }

@@ -6,7 +6,6 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::connections::{Connections, Membership, Peer};
 use crate::lifecycle::{Events, Shared};
-use crate::sys::Remote;
 
 /// A runtime on this thread whose clock stands still while there is something to do.
 pub(super) fn runtime() -> Runtime {
@@ -22,5 +21,5 @@ pub(super) fn connections(runtime: &Runtime) -> Arc<Connections> {
 
 /// A connection without a descriptor.
 pub(super) fn add(connections: &Arc<Connections>) -> Membership {
-    connections.add(Peer::Other, true, Arc::new(Remote::default()))
+    connections.add(Peer::Other, true)
 }

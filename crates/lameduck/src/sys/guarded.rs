@@ -55,20 +55,29 @@ impl Remote {
         // away under this lock, which is held until `f` returns, before it lets that stream go.
         fd.map(|fd| f(unsafe { BorrowedFd::borrow_raw(fd) }))
     }
+
+    fn set(&self, fd: Option<RawFd>) {
+        *self.fd.lock().unwrap_or_else(PoisonError::into_inner) = fd;
+    }
+}
+
+/// What has a [`Remote`] among other things: always the same one.
+pub(crate) trait Far {
+    fn remote(&self) -> &Remote;
 }
 
 /// A stream that revokes its [`Remote`] before it closes.
 #[derive(Debug)]
-pub(crate) struct Guarded<T: Owning> {
+pub(crate) struct Guarded<T: Owning, F: Far> {
     stream: T,
-    remote: Arc<Remote>,
+    far: Arc<F>,
 }
 
-impl<T: Owning> Guarded<T> {
+impl<T: Owning, F: Far> Guarded<T, F> {
     /// Guards a stream. Its remote is valid until the guard drops.
-    pub(crate) fn new(stream: T, remote: Arc<Remote>) -> Guarded<T> {
-        *remote.fd.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream.as_raw_fd());
-        Guarded { stream, remote }
+    pub(crate) fn new(stream: T, far: Arc<F>) -> Guarded<T, F> {
+        far.remote().set(Some(stream.as_raw_fd()));
+        Guarded { stream, far }
     }
 
     /// See [`Owning::poll_readable`].
@@ -77,14 +86,14 @@ impl<T: Owning> Guarded<T> {
     }
 }
 
-impl<T: Owning> Drop for Guarded<T> {
+impl<T: Owning, F: Far> Drop for Guarded<T, F> {
     fn drop(&mut self) {
         // Before the field `stream` drops and closes the descriptor.
-        *self.remote.fd.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.far.remote().set(None);
     }
 }
 
-impl<T: Owning> AsyncRead for Guarded<T> {
+impl<T: Owning, F: Far> AsyncRead for Guarded<T, F> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -94,7 +103,7 @@ impl<T: Owning> AsyncRead for Guarded<T> {
     }
 }
 
-impl<T: Owning> AsyncWrite for Guarded<T> {
+impl<T: Owning, F: Far> AsyncWrite for Guarded<T, F> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -52,7 +52,7 @@ fn in_ordinary_life_each_state_has_its_limit() {
         ("part of a head", HEAD | SPOKEN, 95_000 + 10_000, Directive::HeadTimeout),
         ("handler runs", REQUEST | DIRTY, 95_000 + 30_000, Directive::RequestTimeout),
         ("HTTP/2 without SETTINGS", HTTP2, 95_000 + 10_000, Directive::CloseIdle),
-        ("HTTP/2, no stream", HTTP2 | SETTLED, 95_000 + 75_000, Directive::Goaway),
+        ("HTTP/2, no stream", HTTP2 | SETTLED, 95_000 + 76_000, Directive::Goaway),
     ] {
         for mode in [Mode::Serving, Mode::Goodbye] {
             assert_eq!(ask(view(flags), mode, due - 1), wait(due), "{name}");
@@ -160,10 +160,13 @@ fn after_the_last_goaway_a_slow_http2_reader_has_the_idle_time_from_the_last_dat
 #[cfg(feature = "http2")]
 #[test]
 fn a_stream_is_over_as_a_connection_of_http1_would_be() {
+    use std::task::Waker;
+
     use super::super::request::{Over, Stream};
 
     let limits = limits();
-    let stream = || Stream::new(ms(95_000), false);
+    let unpolled = || Stream::new(ms(95_000), false);
+    let stream = || Stream { waker: Some(Waker::noop().clone()), ..unpolled() };
     let waits = || Stream { body_wait: Some(ms(96_000)), ..stream() };
     let no_limit = Limits::default();
     for (name, stream, limits, due, over) in [
@@ -187,6 +190,7 @@ fn a_stream_is_over_as_a_connection_of_http1_would_be() {
     ] {
         assert_eq!(stream.judge(&no_limit, ms(9_999_999)), None, "{name}");
     }
+    assert_eq!(unpolled().judge(&limits, ms(9_999_999)), None, "nothing can end it yet");
     let answered = Stream { over: Some(Over::Silent), window_wait: Some(ms(180_000)), ..waits() };
     assert_eq!(answered.judge(&no_limit, ms(255_000)), Some(Over::Stalled), "nor is that read");
 }

@@ -6,16 +6,15 @@ use tokio::net::{TcpListener, TcpStream};
 use super::*;
 use crate::connections::{Connections, Limits, Mode, Peer};
 use crate::http::testing;
-use crate::sys::Remote;
 
 /// A connection that nobody has spoken on, and its client's end.
 async fn pair(connections: &Arc<Connections>) -> (TcpStream, Silent<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (server, _) = listener.accept().await.unwrap();
-    let remote = Arc::new(Remote::default());
-    let server = Guarded::new(server, Arc::clone(&remote));
-    (client, Silent::new(server, connections.add(Peer::Other, true, remote)))
+    let membership = connections.add(Peer::Other, true);
+    let server = Guarded::new(server, Arc::clone(membership.record()));
+    (client, Silent::new(server, membership))
 }
 
 /// Runs a test with a server that is draining, and whose idle grace is over, once `drain` is called.
