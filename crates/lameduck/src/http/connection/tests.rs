@@ -271,3 +271,77 @@ proptest! {
         prop_assert_eq!(counted, calls as u64 + half, "{:?}", totals);
     }
 }
+
+/// Counts how often it is written to.
+#[cfg(feature = "http2")]
+struct Counted(tokio::io::DuplexStream, Arc<AtomicUsize>);
+
+#[cfg(feature = "http2")]
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+#[cfg(feature = "http2")]
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[cfg(feature = "http2")]
+#[test]
+fn responses_to_requests_that_came_together_are_written_together() {
+    const STREAMS: u8 = 16;
+    // One that runs first what was woken last, as services have.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    let connections = connections(&runtime);
+    let writes = Arc::new(AtomicUsize::new(0));
+    let get = [0x82, 0x86, 0x84, 0x01, 1, b't'];
+    let mut sent = [PREFACE, &frame(4, 0, 0, &[])].concat();
+    for stream in 0..STREAMS {
+        sent.extend(frame(1, 5, 2 * stream + 1, &get));
+    }
+    runtime.block_on(async {
+        let (mut near, far) = duplex(64 * 1024);
+        near.write_all(&sent).await.expect("room for all of it");
+        let io = Counted(far, Arc::clone(&writes));
+        let connection = Connection::new(io, add(&connections), service_fn(answer), Some(true));
+        let connection = runtime.spawn(connection);
+        let mut ended = 0;
+        while ended < STREAMS {
+            let mut head = [0; 9];
+            let read = timeout(10 * SECOND, near.read_exact(&mut head)).await;
+            read.expect("in time").expect("a frame");
+            let length = usize::from(head[1]) << 8 | usize::from(head[2]);
+            near.read_exact(&mut vec![0; length]).await.expect("its payload");
+            ended += u8::from(head[3] == 0 && head[4] & 1 == 1);
+        }
+        connection.abort();
+    });
+    // SETTINGS and its acknowledgement, and all the responses; alone, each of these would be one.
+    let writes = writes.load(Ordering::Relaxed);
+    assert!(writes < 5, "{writes} writes for {STREAMS} responses");
+}
