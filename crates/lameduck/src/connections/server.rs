@@ -18,6 +18,10 @@ use crate::sys::Remote;
 /// How soon to ask again after something was ordered while draining.
 const AGAIN: Duration = Duration::from_millis(10);
 
+/// Asking all connections takes one part in so many of the time, at most. Asking tens of thousands of them again each
+/// time that one is due would take the processor and the lock that they need to end.
+const SHARE: u32 = 10;
+
 /// How often the clients of long requests are looked for, and how long a request is a long one.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -227,8 +231,9 @@ impl Connections {
             let sooner = time + if ordered { AGAIN } else { limits.idle_grace.max(AGAIN) };
             next = Some(next.map_or(sooner, |next| next.min(sooner)));
         }
+        let not_before = time + now.elapsed().saturating_mul(SHARE);
         // A limit that lies beyond what the clock can count is never reached.
-        next.and_then(|next| self.epoch.checked_add(next))
+        next.and_then(|next| self.epoch.checked_add(next.max(not_before)))
     }
 
     /// Gives up the HTTP/1 requests whose client is gone: `is_gone` asks the kernel. hyper does not look while a
