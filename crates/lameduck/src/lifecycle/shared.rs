@@ -21,6 +21,8 @@ pub(crate) struct Shared {
     name: String,
     phase: AtomicU8,
     deadlines: OnceLock<Deadlines>,
+    /// Cancelled when the stop begins.
+    pub(crate) stopping: CancellationToken,
     /// Cancelled when the drain begins.
     pub(crate) draining: CancellationToken,
     /// Cancelled at the drain deadline, or when the drain is over.
@@ -49,6 +51,7 @@ impl Shared {
             name,
             phase: AtomicU8::new(Phase::Starting as u8),
             deadlines: OnceLock::new(),
+            stopping: CancellationToken::new(),
             draining: CancellationToken::new(),
             drain_over: CancellationToken::new(),
             finish_over: CancellationToken::new(),
@@ -82,6 +85,9 @@ impl Shared {
         self.phase.store(phase as u8, Ordering::Release);
         // Each token belongs to the moment after which what it guards is over, so that a phase that was
         // skipped does not leave anybody waiting.
+        if phase >= Phase::LameDuck {
+            self.stopping.cancel();
+        }
         if phase >= Phase::Draining {
             self.draining.cancel();
         }
