@@ -19,10 +19,10 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::pull::{BatchConfig, Config as ConsumerConfig};
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer};
 use async_nats::jetstream::{self, AckKind, Context, Message, stream::Config as StreamConfig};
-use async_nats::{Client, Subject, Subscriber};
+use async_nats::{Client, StatusCode, Subject, Subscriber};
 use futures_util::StreamExt;
 use futures_util::stream::unfold;
-use lameduck::{Error, Lifecycle, Service, Setup};
+use lameduck::{Error, Lifecycle, OnFailure, Service, Setup};
 use tokio::time::timeout;
 
 /// How many orders are handled at once, and how many the server may have sent ahead.
@@ -57,7 +57,11 @@ fn main() -> ExitCode {
         let file = resources::variable("ORDERS_FILE", "orders.log");
         let file = Arc::new(File::options().append(true).create(true).open(file)?);
         let handle = move |order| take(order, Arc::clone(&file));
-        shop.consume("orders", orders, handle).concurrency(AT_ONCE).uses(&nats);
+        shop.consume("orders", orders, handle)
+            .concurrency(AT_ONCE)
+            // An order that could not be handled is not acknowledged either: it comes again after `ack_wait`.
+            .on_failure(OnFailure::restart())
+            .uses(&nats);
         Ok(())
     })
 }
@@ -109,14 +113,23 @@ impl Pull {
                 self.open = AHEAD;
             }
             let sent = self.sent.as_mut().ok_or("taken only by the drop")?;
-            match timeout(EXPIRES + Duration::from_secs(1), sent.next()).await {
-                Ok(Some(message)) if message.status.is_none() => {
+            // Longer than the server takes: only if the connection was lost in the meantime nobody says that it is over.
+            let Ok(next) = timeout(EXPIRES + Duration::from_secs(1), sent.next()).await else {
+                self.open = 0;
+                continue;
+            };
+            let message = next.ok_or("the subscription has ended")?;
+            match message.status {
+                None => {
                     self.open -= 1;
                     return Ok(Message { message, context: self.jetstream.clone() });
                 }
-                Ok(None) => return Err(Error::msg("the subscription has ended")),
-                // The request has expired, or was lost with the server's connection: ask again.
-                Ok(Some(_)) | Err(_) => self.open = 0,
+                Some(StatusCode::TIMEOUT) => self.open = 0,
+                Some(status) => {
+                    self.open = 0;
+                    let why = message.description.as_deref().unwrap_or("no reason given");
+                    return Err(Error::msg(format!("no orders: {status}, {why}")));
+                }
             }
         }
     }

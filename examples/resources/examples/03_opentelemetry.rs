@@ -30,12 +30,10 @@ fn main() -> ExitCode {
         // Their addresses are in OTEL_EXPORTER_OTLP_ENDPOINT. Their threads are their own.
         let exporter = SpanExporter::builder().with_http().with_timeout(EXPORT).build()?;
         let traces = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
-        let traces =
-            shop.resource_with("traces", traces, |traces| flush(move || traces.shutdown()));
+        let traces = shop.resource_with("traces", traces, close_traces);
         let exporter = MetricExporter::builder().with_http().with_timeout(EXPORT).build()?;
         let metrics = SdkMeterProvider::builder().with_periodic_exporter(exporter).build();
-        let metrics =
-            shop.resource_with("metrics", metrics, |metrics| flush(move || metrics.shutdown()));
+        let metrics = shop.resource_with("metrics", metrics, close_metrics);
 
         // Resources without a use between them close side by side: this one uses both, so it closes before.
         let tracer = traces.tracer("shop");
@@ -61,9 +59,18 @@ fn main() -> ExitCode {
     })
 }
 
-/// A shutdown blocks its thread until the collector has answered: on a thread where that harms nobody, and which the
+/// `shutdown` alone would send the last spans too, but not say if they could not be sent.
+async fn close_traces(traces: SdkTracerProvider) -> Result<(), Error> {
+    apart(move || traces.force_flush().and(traces.shutdown())).await
+}
+
+async fn close_metrics(metrics: SdkMeterProvider) -> Result<(), Error> {
+    apart(move || metrics.shutdown()).await
+}
+
+/// All of these block their thread until the collector has answered: so on one where that harms nobody, and which the
 /// exit leaves behind if it takes longer than the close budget.
-async fn flush(shutdown: impl FnOnce() -> OTelSdkResult + Send + 'static) -> Result<(), Error> {
+async fn apart(close: impl FnOnce() -> OTelSdkResult + Send + 'static) -> Result<(), Error> {
     let life = Lifecycle::try_current().ok_or("not on a task of a service")?;
-    Ok(life.spawn_blocking("flush", shutdown).await??)
+    Ok(life.spawn_blocking("flush", close).await??)
 }

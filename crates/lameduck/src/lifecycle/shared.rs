@@ -172,3 +172,27 @@ impl Shared {
         (Arc::new(Shared::new("test".to_owned(), events, Handle::current())), inbox)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which of the tokens are cancelled: stopping, draining.
+    fn told(shared: &Shared) -> [bool; 2] {
+        [&shared.stopping, &shared.draining].map(CancellationToken::is_cancelled)
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_the_stop_is_told_at_the_lame_duck_or_with_what_comes_in_its_place() {
+        for (phase, expected) in [
+            (Phase::Ready, [false, false]),
+            (Phase::LameDuck, [true, false]),
+            (Phase::Draining, [true, true]),
+            (Phase::Closing, [true, true]),
+        ] {
+            let (shared, _inbox) = Shared::of_test();
+            shared.publish(phase, Instant::now(), None);
+            assert_eq!(told(&shared), expected, "{phase:?}");
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_nats::jetstream::{self, stream::Config};
-use lameduck_testkit::{Nats, Server, Signal, Tool, needing};
+use lameduck_testkit::{Nats, Relay, Server, Signal, Tool, needing};
 use libtest_mimic::Trial;
 
 use crate::program::{LIMIT, SECOND, ended, program, wait_until};
@@ -52,27 +52,29 @@ fn twenty_stops() {
     assert_eq!(count, Count { lost: 0, twice: 0 });
 }
 
+/// The wire is 10 ms long, and is cut with each process: acknowledgements that are on it are lost.
 fn kills() {
     const KILLS: usize = 5;
-    const ORDERS: usize = 3_000;
+    const ORDERS: usize = 1_000;
     let shop = Shop::with_orders(ORDERS);
-    let mut server = shop.start();
     for kill in 1..=KILLS {
+        let (server, wire) = shop.start_afar();
         shop.wait_for(kill * (ORDERS / (KILLS + 2)), &server);
+        drop(wire);
         server.signal(Signal::KILL);
         let _ = server.wait_exit(LIMIT);
-        server = shop.start();
     }
-    let count = shop.finish(ORDERS, server);
+    let count = shop.finish(ORDERS, shop.start());
     println!("{KILLS} kills in the middle of {ORDERS} messages: {count:?}");
     assert_eq!(count.lost, 0);
-    assert!(count.twice <= KILLS * AT_ONCE, "{count:?}");
+    // Some must be: what is in hand waits for its acknowledgement nearly all the time.
+    assert!((1..=KILLS * AT_ONCE).contains(&count.twice), "{count:?}");
 }
 
 fn gives_back() {
     const ORDERS: usize = 600;
     let shop = Shop::with_orders(ORDERS);
-    let first = shop.start();
+    let (first, _wire) = shop.start_afar();
     shop.wait_for(ORDERS / 4, &first);
     first.signal(Signal::TERM);
     let stopped = first.wait_exit(LIMIT);
@@ -104,6 +106,7 @@ fn is_gone() {
     shop.nats.server().signal(Signal::CONT);
     // What it held is delivered again.
     let count = shop.finish(1_000, shop.start());
+    println!("a stop while NATS was frozen, in the middle of 1000 messages: {count:?}");
     assert_eq!(count.lost, 0);
     assert!(count.twice <= AT_ONCE, "{count:?}");
 }
@@ -132,7 +135,19 @@ impl Shop {
     }
 
     fn start(&self) -> Server {
-        let command = program("02_nats_jetstream").env("NATS_URL", self.nats.url());
+        self.start_at(&self.nats.url())
+    }
+
+    /// One that NATS is 10 ms away from.
+    fn start_afar(&self) -> (Server, Relay) {
+        let url = self.nats.url();
+        let addr = url.strip_prefix("nats://").and_then(|addr| addr.parse().ok()).unwrap();
+        let wire = Relay::start(addr, Duration::from_millis(10));
+        (self.start_at(&format!("nats://{}", wire.addr())), wire)
+    }
+
+    fn start_at(&self, url: &str) -> Server {
+        let command = program("02_nats_jetstream").env("NATS_URL", url);
         command.env("ORDERS_FILE", &self.file).start()
     }
 
