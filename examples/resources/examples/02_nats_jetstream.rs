@@ -141,7 +141,7 @@ impl Drop for Pull {
     fn drop(&mut self) {
         let Some(mut sent) = self.sent.take() else { return };
         let (mut open, context) = (self.open, self.jetstream.clone());
-        let _ = self.life.shield("give orders back", async move {
+        let giving = async move {
             let mut orders = Vec::new();
             while open > 0
                 && let Ok(Some(message)) = timeout(Duration::from_millis(50), sent.next()).await
@@ -156,6 +156,8 @@ impl Drop for Pull {
                 // One that cannot be given back comes again after `ack_wait`.
                 let _ = order.ack_with(AckKind::Nak(None)).await;
             }
-        });
+        };
+        // On a task of its own, for which the stop waits; nobody here waits for it.
+        drop(self.life.shield("give orders back", giving));
     }
 }

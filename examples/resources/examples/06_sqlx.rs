@@ -9,7 +9,6 @@
 //! `visits` has a row for each answer.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use axum::{Router, http::StatusCode, routing::get};
 use lameduck::{Service, Setup};
@@ -31,10 +30,6 @@ fn main() -> ExitCode {
         let visit = async move || visit(&pool).await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR);
         shop.http("public", resources::address(), Router::new().route("/visit", get(visit)))
             .uses(&db);
-
-        // What others in the process have open in the background is cleared away once in a while.
-        let pool = (*db).clone();
-        shop.every("tidy", Duration::from_secs(60), move || tidy(pool.clone())).uses(&db);
         Ok(())
     })
 }
@@ -46,8 +41,4 @@ async fn visit(pool: &PgPool) -> Result<&'static str, sqlx::Error> {
     sqlx::query("SELECT pg_sleep(0.05)").execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok("counted\n")
-}
-
-async fn tidy(pool: PgPool) -> Result<(), sqlx::Error> {
-    sqlx::query("ANALYZE visits").execute(&pool).await.map(drop)
 }

@@ -7,10 +7,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use lameduck_testkit::{Signal, pause};
+use lameduck_testkit::{KeepAlive, Signal};
 use libtest_mimic::Trial;
 
-use crate::program::{SECOND, asking, ended, part, program, test};
+use crate::program::{SECOND, ended, get, part, program, stopped_under, test};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -26,15 +26,9 @@ fn arrive() {
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"))
         .start();
     server.ready();
-    let mut clients: Vec<_> = (0..10).map(|_| asking(server.addr(), "/work")).collect();
-    pause(Duration::from_millis(100));
-    // All are in flight. The SDK sends every 5 s (metrics: 60 s), so nothing of them has been sent.
-    assert_eq!(exports.try_iter().count(), 0);
-    server.signal(Signal::TERM);
-    for client in &mut clients {
-        assert_eq!(client.read_response().expect("an answer").text(), "done\n");
-    }
-    let exit = server.wait_exit(10 * SECOND);
+    let load = KeepAlive::new(server.addr()).clients(20).path("/work").expect("done\n").start();
+    let (tally, exit) = stopped_under(load, &server);
+    assert_eq!((tally.failed(), tally.turned_away), (0, 0), "{tally}");
     let report = ended(&exit, 0);
     for name in ["ledger", "traces", "metrics"] {
         assert_eq!(part(&report, name)["state"], "done", "{report}");
@@ -44,9 +38,11 @@ fn arrive() {
         let all = exports.iter().filter(|export| export.path == path);
         all.map(|export| count(&export.body, text)).sum()
     };
-    assert_eq!(sent("/v1/traces", "work of a request"), 10);
-    // The ledger's own span came with them: it had closed before they were sent.
-    assert_eq!(sent("/v1/traces", "close the ledger"), 1);
+    assert_eq!(sent("/v1/traces", "work of a request") as u64, tally.answered);
+    // The ledger's own span is in the last of them: it had closed before that was sent.
+    let last = exports.iter().rfind(|export| export.path == "/v1/traces").expect("an export");
+    assert_eq!(count(&last.body, "close the ledger"), 1);
+    // Metrics are sent once a minute, and at the end.
     assert_eq!(sent("/v1/metrics", "requests"), 1);
 }
 
@@ -75,7 +71,7 @@ fn stop_without(collector: SocketAddr) -> (Duration, serde_json::Value) {
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"))
         .start();
     server.ready();
-    assert_eq!(asking(server.addr(), "/work").read_response().expect("an answer").status, 200);
+    assert_eq!(get(server.addr(), "/work").status, 200);
     let signalled = server.signal(Signal::TERM);
     let exit = server.wait_exit(10 * SECOND);
     (exit.at - signalled, ended(&exit, 1))

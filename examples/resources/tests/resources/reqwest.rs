@@ -1,6 +1,6 @@
 //! `04_reqwest`: calls to others end by the deadline.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -80,16 +80,20 @@ impl Upstream {
         let addr = listener.local_addr().unwrap();
         let (sender, events) = channel();
         thread::spawn(move || {
-            let (mut stream, _) = listener.accept().ok()?;
-            let mut head = [0; 4096];
-            stream.read(&mut head).ok()?;
+            let mut stream = BufReader::new(listener.accept().ok()?.0);
+            let mut line = String::new();
+            while line != "\r\n" {
+                line.clear();
+                stream.read_line(&mut line).ok()?;
+            }
             sender.send(("asked", Instant::now())).ok()?;
             if let Some(time) = answers {
                 lameduck_testkit::pause(time);
                 let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npaid";
-                stream.write_all(answer).ok()?;
+                stream.get_mut().write_all(answer).ok()?;
             }
-            let _ = stream.read(&mut head);
+            // Nothing more is sent: this returns when the caller leaves.
+            let _ = stream.fill_buf();
             sender.send(("closed", Instant::now())).ok()
         });
         Self { addr, events }
