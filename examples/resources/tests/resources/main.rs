@@ -1,5 +1,5 @@
-//! The examples as real processes, stopped under load, against the real Redis, NATS, PostgreSQL, and against sockets that
-//! play a collector, an upstream, a gRPC client.
+//! The examples as real processes, stopped under load, against the real Redis, NATS and PostgreSQL, and against sockets
+//! that play a collector, an upstream, a gRPC client.
 //!
 //! Without one of the programs its cases are counted as ignored, with the package's name; on the CI machines (`CI=true`)
 //! they fail instead.

@@ -8,6 +8,7 @@ use lameduck_testkit::{
 };
 use libtest_mimic::Trial;
 use serde_json::Value;
+use tokio::task::JoinHandle;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
@@ -70,4 +71,10 @@ pub(crate) fn part(report: &Value, name: &str) -> Value {
 #[track_caller]
 pub(crate) fn wait_until(what: &str, server: &Server, yes: impl FnMut() -> bool) {
     assert!(eventually(LIMIT, yes), "never: {what}\n{}", server.transcript());
+}
+
+/// A task beside the test, on the test's own runtime.
+#[expect(clippy::disallowed_methods, reason = "this runtime is the test's")]
+pub(crate) fn spawn<F: Future<Output: Send> + Send + 'static>(future: F) -> JoinHandle<F::Output> {
+    tokio::spawn(future)
 }

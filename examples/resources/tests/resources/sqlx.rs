@@ -11,7 +11,7 @@ use sqlx::sqlite::SqlitePool;
 use sqlx::{Database, Pool};
 use tokio::task::JoinHandle;
 
-use crate::program::{SECOND, ended, part, program, stopped_under, test};
+use crate::program::{SECOND, ended, part, program, spawn, stopped_under, test};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let tools = [Tool::Postgres];
@@ -129,9 +129,4 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.unwrap().block_on(work)
-}
-
-#[expect(clippy::disallowed_methods, reason = "this runtime is the test's")]
-fn spawn<F: Future<Output: Send> + Send + 'static>(future: F) -> JoinHandle<F::Output> {
-    tokio::spawn(future)
 }

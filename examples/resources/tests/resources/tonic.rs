@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
-use crate::program::{LIMIT, SECOND, ended, program, test};
+use crate::program::{LIMIT, SECOND, ended, program, spawn, test};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -212,9 +212,4 @@ struct QuoteRequest {
 struct QuoteReply {
     #[prost(uint64, tag = "1")]
     price: u64,
-}
-
-#[expect(clippy::disallowed_methods, reason = "this runtime is the test's")]
-fn spawn<F: Future<Output: Send> + Send + 'static>(future: F) -> JoinHandle<F::Output> {
-    tokio::spawn(future)
 }
