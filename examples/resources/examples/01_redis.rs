@@ -33,7 +33,9 @@ impl Visits {
             .set_connection_timeout(Some(Duration::from_millis(500)))
             .set_response_timeout(Some(Duration::from_millis(500)))
             .set_number_of_retries(1);
-        let redis = redis::Client::open(url)?.get_connection_manager_with_config(limits).await?;
+        let client = redis::Client::open(url)?;
+        let redis = client.get_connection_manager_with_config(limits).await;
+        let redis = redis.map_err(|error| format!("Redis does not answer: {error}"))?;
         Ok(Visits { redis, pending: Arc::default() })
     }
 

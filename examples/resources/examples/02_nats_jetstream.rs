@@ -35,8 +35,10 @@ fn main() -> ExitCode {
     resources::log();
     Service::new("orders").run(async |shop: &mut Setup| {
         let url = resources::variable("NATS_URL", "nats://127.0.0.1:4222");
+        let nats = async_nats::connect(url).await;
+        let nats = nats.map_err(|error| format!("NATS does not answer: {error}"))?;
         // Closed last, when the acknowledgements and what was given back are in its buffer.
-        let nats = shop.resource_with("nats", async_nats::connect(url).await?, flush);
+        let nats = shop.resource_with("nats", nats, flush);
 
         let jetstream = jetstream::new((*nats).clone());
         let subjects = vec!["orders.>".to_owned()];

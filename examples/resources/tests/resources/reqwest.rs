@@ -1,20 +1,20 @@
 //! `04_reqwest`: calls to others end by the deadline.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener};
-use std::sync::mpsc::{Receiver, channel};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lameduck_testkit::{Server, Signal};
+use lameduck_testkit::{KeepAlive, Server, Signal, pause};
 use libtest_mimic::Trial;
 
-use crate::program::{SECOND, asking, ended, program, test};
+use crate::program::{SECOND, asking, ended, program, stopped_under, test};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         test("b7_a_call_that_is_never_answered_is_cut_at_the_deadline_and_named", is_cut),
-        test("b7_a_call_in_flight_ends_within_the_drain", ends),
+        test("b7_calls_in_flight_end_within_the_drain", end),
         test("a_handler_that_sees_the_deadline_coming_answers_by_itself", answers_by_itself),
     ]
 }
@@ -43,15 +43,13 @@ fn is_cut() {
     assert!(closed >= signalled + DRAIN && closed < signalled + DRAIN + SECOND);
 }
 
-fn ends() {
-    let upstream = Upstream::start(Some(DRAIN / 2));
+fn end() {
+    let upstream = Upstream::start(Some(DRAIN / 5));
     let server = upstream.service();
-    let mut client = asking(server.addr(), "/pay");
-    upstream.asked();
-    server.signal(Signal::TERM);
-    let answer = client.read_response().expect("an answer");
-    assert_eq!((answer.status, &*answer.text()), (200, "paid"));
-    ended(&server.wait_exit(10 * SECOND), 0);
+    let load = KeepAlive::new(server.addr()).clients(20).path("/pay").expect("paid").start();
+    let (tally, exit) = stopped_under(load, &server);
+    assert_eq!((tally.failed(), tally.turned_away), (0, 0), "{tally}");
+    ended(&exit, 0);
 }
 
 fn answers_by_itself() {
@@ -68,7 +66,7 @@ fn answers_by_itself() {
     assert!(exit.at - signalled < DRAIN + SECOND, "{:?}", exit.at - signalled);
 }
 
-/// Who is called: answers one call after some time, or never. Tells when it was asked, and when its caller left.
+/// Who is called: answers each call after some time, or none. Tells when it was asked, and when a caller left.
 struct Upstream {
     addr: SocketAddr,
     events: Receiver<(&'static str, Instant)>,
@@ -80,21 +78,10 @@ impl Upstream {
         let addr = listener.local_addr().unwrap();
         let (sender, events) = channel();
         thread::spawn(move || {
-            let mut stream = BufReader::new(listener.accept().ok()?.0);
-            let mut line = String::new();
-            while line != "\r\n" {
-                line.clear();
-                stream.read_line(&mut line).ok()?;
+            for stream in listener.incoming().map_while(Result::ok) {
+                let sender = sender.clone();
+                thread::spawn(move || serve(stream, &sender, answers));
             }
-            sender.send(("asked", Instant::now())).ok()?;
-            if let Some(time) = answers {
-                lameduck_testkit::pause(time);
-                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npaid";
-                stream.get_mut().write_all(answer).ok()?;
-            }
-            // Nothing more is sent: this returns when the caller leaves.
-            let _ = stream.fill_buf();
-            sender.send(("closed", Instant::now())).ok()
         });
         Self { addr, events }
     }
@@ -126,4 +113,22 @@ impl Upstream {
         assert_eq!(event.0, what);
         event
     }
+}
+
+/// The calls of one connection, to its end.
+fn serve(stream: TcpStream, events: &Sender<(&'static str, Instant)>, answers: Option<Duration>) {
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    while stream.read_line(&mut line).is_ok_and(|read| read > 0) {
+        if line == "\r\n" {
+            let _ = events.send(("asked", Instant::now()));
+            if let Some(time) = answers {
+                pause(time);
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npaid";
+                let _ = stream.get_mut().write_all(answer);
+            }
+        }
+        line.clear();
+    }
+    let _ = events.send(("closed", Instant::now()));
 }

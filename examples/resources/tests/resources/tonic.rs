@@ -36,7 +36,7 @@ fn leaves() {
         assert_eq!(watching.next().await, Some(ServingStatus::Serving));
         assert_eq!(grpc.check().await, ServingStatus::Serving);
         // Longer than the lame duck: it ends in the drain.
-        let in_flight = grpc.quote("tea", 1500);
+        let in_flight: Vec<_> = (0..20).map(|_| grpc.quote("tea", 1500)).collect();
         let signalled = server.signal(Signal::TERM);
 
         assert_eq!(watching.next().await, Some(ServingStatus::NotServing));
@@ -50,7 +50,9 @@ fn leaves() {
         assert_eq!(watching.next().await, None, "who watches is let go");
         assert_eq!(watching.status().await, OK);
         assert!(signalled.elapsed() < 1500 * Duration::from_millis(1) + SECOND);
-        assert_eq!(in_flight.await.expect("no panic"), (Some(300), OK.to_owned()));
+        for call in in_flight {
+            assert_eq!(call.await.expect("no panic"), (Some(300), OK.to_owned()));
+        }
     });
     ended(&server.wait_exit(LIMIT), 0);
 }
