@@ -4,8 +4,7 @@
 //! ```sh
 //! PAYMENTS_URL=http://127.0.0.1:9000/ LAMEDUCK_DRAIN=3s cargo run -p resources --example 04_reqwest
 //! nc -lk 9000                          # payments that never answer
-//! curl -i http://127.0.0.1:8080/pay    # and then Ctrl-C
-//! curl -i http://127.0.0.1:8080/try
+//! curl -i http://127.0.0.1:8080/pay    # or /try; and then stop the service by Ctrl-C
 //! ```
 //! What to look at: `/pay` only waits. It is cut at the drain deadline, its client is told 503, and the report says what
 //! it waited for; exit code 75. `/try` sees the deadline coming and answers by itself; exit code 0.
@@ -20,7 +19,7 @@ use reqwest::Client;
 /// How long payments may take on an ordinary day.
 const LIMIT: Duration = Duration::from_secs(30);
 /// What an answer of our own needs before the deadline.
-const LEAD: Duration = Duration::from_millis(200);
+const LEAD: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     resources::log();

@@ -20,6 +20,9 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
+/// The close budget, and what a busy machine may add.
+const BOUND: Duration = Duration::from_secs(4);
+
 fn arrive() {
     let (collector, exports) = collector(true);
     let server = program("03_opentelemetry")
@@ -50,7 +53,7 @@ fn is_silent() {
     let (collector, exports) = collector(false);
     let (took, report) = stop_without(collector);
     assert!(exports.try_iter().count() >= 2, "neither was sent to");
-    assert!(took < 3 * SECOND + SECOND, "{took:?}");
+    assert!(took < BOUND, "{took:?}");
     // The export's own limit is shorter than the budget: an error that is told, and nothing left behind.
     for name in ["traces", "metrics"] {
         assert_eq!(part(&report, name)["state"], "failed", "{report}");
@@ -60,7 +63,7 @@ fn is_silent() {
 fn is_missing() {
     let nobody = SocketAddr::from(([127, 0, 0, 1], lameduck_testkit::free_port()));
     let (took, report) = stop_without(nobody);
-    assert!(took < 2 * SECOND, "{took:?}");
+    assert!(took < BOUND, "{took:?}");
     assert_eq!(part(&report, "traces")["state"], "failed", "{report}");
     assert_eq!(part(&report, "ledger")["state"], "done", "{report}");
 }

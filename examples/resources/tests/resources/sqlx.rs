@@ -30,17 +30,17 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Other connections than the one that asks.
-const CONNECTIONS: &str = "SELECT count(*) FROM pg_stat_activity \
-     WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+/// Connections of the service.
+const CONNECTIONS: &str = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'visits'";
 
 fn none_left() {
     let postgres = Postgres::start().unwrap();
     let number =
         |sql: &str| -> u64 { postgres.query(sql)[0][0].as_deref().unwrap().parse().unwrap() };
+    let url = format!("{}?application_name=visits", postgres.url());
     let mut answered = 0;
     for _ in 0..3 {
-        let server = program("06_sqlx").env("DATABASE_URL", postgres.url()).start();
+        let server = program("06_sqlx").env("DATABASE_URL", &url).start();
         server.ready();
         // More clients than connections: some wait for one as the stop begins.
         let load = KeepAlive::new(server.addr()).clients(20).path("/visit").start();
