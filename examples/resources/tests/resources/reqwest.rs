@@ -20,7 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// The drain of these services.
-const DRAIN: Duration = Duration::from_secs(1);
+const DRAIN: Duration = Duration::from_secs(2);
 
 fn is_cut() {
     let upstream = Upstream::start(None);
@@ -90,7 +90,7 @@ impl Upstream {
     fn service(&self) -> Server {
         let server = program("04_reqwest")
             .env("PAYMENTS_URL", format!("http://{}/", self.addr))
-            .env("LAMEDUCK_DRAIN", "1s")
+            .env("LAMEDUCK_DRAIN", "2s")
             .start();
         server.ready();
         server
