@@ -68,6 +68,21 @@ impl Lifecycle {
         self.scope.shared().name()
     }
 
+    /// Resolves once the stop has begun: with the lame duck, or with the drain where that is skipped; at once if it
+    /// already has. For what tells others to go elsewhere (a health service of one's own, an entry in a registry)
+    /// while the service still serves as before.
+    ///
+    /// Cancel safe.
+    pub async fn stopping(&self) {
+        self.scope.shared().stopping.cancelled().await;
+    }
+
+    /// Whether the stop has begun.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.scope.shared().stopping.is_cancelled()
+    }
+
     /// Resolves once the service is draining: at once if it already is. A WebSocket handler says its Close
     /// 1001 then; a long poll answers with what it has; an event stream ends.
     ///

@@ -335,7 +335,9 @@ fn a_worker_that_is_restarted_goes_on_with_what_is_in_its_queue() {
     assert!(eventually(10 * SECOND, || task(admin, "mail")["failures"] == 3));
     let mail = task(admin, "mail");
     assert_eq!(mail["last_failure"], "panicked: an item without an address");
-    assert_eq!(lines(&server, "failed, goes on in"), 3, "{}", server.stderr());
+    // The log is written by another thread.
+    let told = eventually(5 * SECOND, || lines(&server, "failed, goes on in") == 3);
+    assert!(told, "{}", server.stderr());
     server.signal(Signal::TERM);
     let report = ended(&server.wait_exit(10 * SECOND), 0, "clean");
     let mail = part(&report, "mail");

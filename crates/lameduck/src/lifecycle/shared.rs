@@ -21,6 +21,8 @@ pub(crate) struct Shared {
     name: String,
     phase: AtomicU8,
     deadlines: OnceLock<Deadlines>,
+    /// Cancelled when the stop begins.
+    pub(crate) stopping: CancellationToken,
     /// Cancelled when the drain begins.
     pub(crate) draining: CancellationToken,
     /// Cancelled at the drain deadline, or when the drain is over.
@@ -49,6 +51,7 @@ impl Shared {
             name,
             phase: AtomicU8::new(Phase::Starting as u8),
             deadlines: OnceLock::new(),
+            stopping: CancellationToken::new(),
             draining: CancellationToken::new(),
             drain_over: CancellationToken::new(),
             finish_over: CancellationToken::new(),
@@ -82,6 +85,9 @@ impl Shared {
         self.phase.store(phase as u8, Ordering::Release);
         // Each token belongs to the moment after which what it guards is over, so that a phase that was
         // skipped does not leave anybody waiting.
+        if phase >= Phase::LameDuck {
+            self.stopping.cancel();
+        }
         if phase >= Phase::Draining {
             self.draining.cancel();
         }
@@ -164,5 +170,29 @@ impl Shared {
     pub(crate) fn of_test() -> (Arc<Shared>, super::Inbox) {
         let (events, inbox) = Events::channel().expect("a descriptor");
         (Arc::new(Shared::new("test".to_owned(), events, Handle::current())), inbox)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which of the tokens are cancelled: stopping, draining.
+    fn told(shared: &Shared) -> [bool; 2] {
+        [&shared.stopping, &shared.draining].map(CancellationToken::is_cancelled)
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_the_stop_is_told_at_the_lame_duck_or_with_what_comes_in_its_place() {
+        for (phase, expected) in [
+            (Phase::Ready, [false, false]),
+            (Phase::LameDuck, [true, false]),
+            (Phase::Draining, [true, true]),
+            (Phase::Closing, [true, true]),
+        ] {
+            let (shared, _inbox) = Shared::of_test();
+            shared.publish(phase, Instant::now(), None);
+            assert_eq!(told(&shared), expected, "{phase:?}");
+        }
     }
 }

@@ -31,7 +31,7 @@ pub enum ShieldError {
 ///
 /// Cancel safe.
 #[derive(Debug)]
-#[must_use = "the work runs in any case; say `let _ =` if its result does not matter"]
+#[must_use = "the work runs in any case; `drop` the handle if its result does not matter"]
 pub struct Shielded<T> {
     result: oneshot::Receiver<Result<T, ShieldError>>,
 }

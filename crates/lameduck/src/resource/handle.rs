@@ -24,14 +24,12 @@ impl<T> Resource<T> {
 
     /// Gives its closing less time than the whole close budget. At its end it is left behind and named in the
     /// report, and what it used is closed.
-    #[must_use]
     pub fn close_within(self, time: Duration) -> Resource<T> {
         self.part.limit(time);
         self
     }
 
     /// Says that this resource uses another one, which so closes after it.
-    #[must_use]
     pub fn uses(self, used: &impl Declared) -> Resource<T> {
         self.id.uses(used.id());
         self

@@ -118,7 +118,6 @@ impl Http {
     }
 
     /// How long the head of a request may take, from its first byte; then 408. Default 10 s.
-    #[must_use]
     pub fn header_timeout(self, time: Duration) -> Http {
         self.source.set_limits(|limits| limits.header_timeout = time);
         self
@@ -134,14 +133,12 @@ impl Http {
     /// How long a TLS handshake may take, from the accept to its end; then the connection is closed. It is also how
     /// long a peer may send nothing at all before it. Default 10 s.
     #[cfg(feature = "tls")]
-    #[must_use]
     pub fn handshake_timeout(self, time: Duration) -> Http {
         self.source.set_limits(|limits| limits.handshake_timeout = time);
         self
     }
 
     /// How long a connection may be silent. Default 75 s.
-    #[must_use]
     pub fn idle_timeout(self, time: Duration) -> Http {
         self.source.set_limits(|limits| limits.idle_timeout = time);
         self
@@ -149,21 +146,18 @@ impl Http {
 
     /// How long a request may take from the end of its head to the end of its response; then 503, or a cut
     /// where the response has begun. Default: no limit.
-    #[must_use]
     pub fn request_timeout(self, time: Duration) -> Http {
         self.source.set_limits(|limits| limits.request_timeout = Some(time));
         self
     }
 
     /// How many connections are held at once; further ones wait in the accept queue. Default: no limit.
-    #[must_use]
     pub fn max_connections(self, count: usize) -> Http {
         self.source.set_limits(|limits| limits.connections = Some(count.max(1)));
         self
     }
 
     /// Says that this server uses another part, which so stops after it.
-    #[must_use]
     pub fn uses(self, used: &impl Declared) -> Http {
         self.id.uses(used.id());
         self

@@ -35,7 +35,6 @@ impl Consumer {
     }
 
     /// How many messages it handles at once. Default 1: one after the other, in the order in which they come.
-    #[must_use]
     pub fn concurrency(self, count: usize) -> Consumer {
         self.task.set(|settings| settings.concurrency = count.max(1));
         self
@@ -47,7 +46,6 @@ macro_rules! handle {
     ($name:ident $(<$item:ident>)?) => {
         impl $(<$item>)? $name $(<$item>)? {
             /// Says that this task uses another part, which so stops after it.
-            #[must_use]
             pub fn uses(self, used: &impl Declared) -> Self {
                 self.id.uses(used.id());
                 self
@@ -59,7 +57,6 @@ macro_rules! handle {
             /// once a second, more often where the promise is shorter than four; never too early.
             ///
             /// Without a promise there is no verdict. A task that waits for work breaks none.
-            #[must_use]
             pub fn beats_within(self, time: Duration) -> Self {
                 self.task.set(|settings| settings.promise = Some(time));
                 self
@@ -67,14 +64,12 @@ macro_rules! handle {
 
             /// `/livez` says 503 while this task is hung, so that the platform restarts the service; only until the
             /// drain begins, since the exit is bounded anyhow. Needs a promise.
-            #[must_use]
             pub fn fails_livez(self) -> Self {
                 self.task.set(|settings| settings.fails_livez = true);
                 self
             }
 
             /// What an error or a panic of the task does. Default: it brings the service down in order.
-            #[must_use]
             pub fn on_failure(self, does: OnFailure) -> Self {
                 self.task.set(|settings| settings.on_failure = does);
                 self
