@@ -14,13 +14,19 @@
 //! Limit: the processes that share a database run on one machine and see each other in `/proc`.
 
 pub mod arguments;
+pub mod buy_error;
 pub mod catalogue;
+pub mod completion;
 pub mod demo;
 pub mod encryption;
 pub mod logging;
 pub mod money;
+pub mod orders;
+pub mod payments;
 pub mod receipts;
 pub mod routes;
+pub mod secret_url;
 pub mod settings;
+pub mod settling;
 pub mod shop;
 pub mod store;

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tracing::error;
 
+use crate::buy_error::BuyError;
 use crate::store::StoreError;
 
 /// A status and `{"error": "…"}`.
@@ -54,6 +55,18 @@ impl From<StoreError> for Failure {
             }
         };
         Self::new(status, failure.to_string())
+    }
+}
+
+impl From<BuyError> for Failure {
+    fn from(failure: BuyError) -> Self {
+        match failure {
+            BuyError::Store(failure) => failure.into(),
+            BuyError::Unpaid { .. } => {
+                error!(error = %failure, "a purchase is torn");
+                Self::new(StatusCode::BAD_GATEWAY, failure.to_string())
+            }
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use super::router;
+use crate::payments::{Payments, Provider};
 use crate::receipts::Receipt;
 use crate::shop::Shop;
 use crate::store::{Audit, Store};
@@ -53,7 +54,13 @@ impl OpenShop {
                         }
                     }
                 });
-                let routes = router(Shop { store: shop, receipts, payment_delay });
+                let provider = Provider::start(shop.clone(), payment_delay).await?;
+                let payments = Payments::new(provider.endpoint());
+                let close = async |provider: Provider| Ok(provider.close().await);
+                let provider = setup.resource_with("provider", provider, close);
+                let close = async |payments: Payments| Ok(payments.close().await);
+                let _ = setup.resource_with("payments", payments.clone(), close).uses(&provider);
+                let routes = router(Shop { store: shop, receipts, payments });
                 bound.send(setup.http("public", "127.0.0.1:0", routes).local_addr())?;
                 Ok(())
             });

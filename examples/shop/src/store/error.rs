@@ -47,6 +47,6 @@ impl StoreError {
     /// Whether the same may succeed a moment later.
     pub fn is_busy(&self) -> bool {
         let Self::Database(error) = self else { return false };
-        super::schema::is_busy(error) || matches!(error, sqlx::Error::PoolTimedOut)
+        super::dialect::is_busy(error)
     }
 }
