@@ -23,7 +23,7 @@ pub enum BuyError {
 }
 
 impl BuyError {
-    /// Whether the order itself is refused, and will be whenever it is repeated: not a failure of anything.
+    /// Whether the order or its payment is refused, and will be whenever it is repeated: not a failure of anything.
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Store(failure) => match failure {
@@ -34,7 +34,7 @@ impl BuyError {
                 | StoreError::IdTaken(_) => true,
                 StoreError::Unrecorded { .. } | StoreError::Database(_) => false,
             },
-            Self::Unpaid { .. } => false,
+            Self::Unpaid { source, .. } => matches!(source, PaymentError::Refused { .. }),
         }
     }
 }

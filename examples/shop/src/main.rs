@@ -44,13 +44,11 @@ fn serve(encryption: Encryption) -> ExitCode {
             None => {
                 let provider = Provider::start(store.clone(), settings.payment_delay).await?;
                 let endpoint = provider.endpoint();
-                let close = async |provider: Provider| Ok(provider.close().await);
-                let provider = shop.resource_with("provider", provider, close).uses(&db);
+                let provider = shop.resource("provider", provider).uses(&db);
                 (Payments::new(endpoint), Some(provider))
             }
         };
-        let close = async |payments: Payments| Ok(payments.close().await);
-        let mut payments = shop.resource_with("payments", payments, close);
+        let mut payments = shop.resource("payments", payments);
         if let Some(provider) = &provider {
             payments = payments.uses(provider);
         }
@@ -67,14 +65,13 @@ fn serve(encryption: Encryption) -> ExitCode {
             .every("settle", settings.settle_every, move || settle(settling.clone()))
             // The next run settles what this one did not.
             .on_failure(OnFailure::Ignore)
-            .beats_within(BUSY_TIMEOUT * 2)
+            .beats_within(BUSY_TIMEOUT * 3)
             .uses(&db);
 
         let till = Shop { store, receipts: receipts.clone(), payments: (*payments).clone() };
         if let Some(url) = &settings.nats_url {
-            let broker = Broker::connect(url).await?;
+            let broker = shop.resource("broker", Broker::connect(url).await?);
             let orders = broker.orders(url).await?;
-            let broker = shop.resource_with("broker", broker, Broker::close);
             let till = till.clone();
             let _ = shop
                 .consume("orders", orders, move |message| take_order(till.clone(), message))

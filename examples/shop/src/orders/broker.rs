@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::{self, consumer, stream};
 use async_nats::{Client, ConnectOptions};
+use lameduck::Close;
 
 use super::BrokerError;
 use crate::secret_url::SecretUrl;
@@ -66,12 +67,11 @@ impl Broker {
         let messages = consumer.stream().max_messages_per_batch(Self::AT_ONCE).messages().await;
         messages.map_err(|error| wrong(&error))
     }
+}
 
+impl Close for Broker {
     /// Sends what is still to be sent, and ends the connection.
-    ///
-    /// # Errors
-    /// The broker is gone.
-    pub async fn close(self) -> Result<(), lameduck::Error> {
+    async fn close(self) -> Result<(), lameduck::Error> {
         self.client.flush().await?;
         Ok(self.client.drain().await?)
     }

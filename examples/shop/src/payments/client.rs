@@ -1,6 +1,5 @@
 //! The client of a payment provider.
 
-use std::error::Error as _;
 use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -10,7 +9,7 @@ use http::{Request, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use lameduck::Lifecycle;
+use lameduck::{Close, Lifecycle};
 use serde_json::json;
 use tokio_util::task::TaskTracker;
 
@@ -100,10 +99,7 @@ impl Payments {
             let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
             client.as_ref().ok_or_else(|| unknown(&"the client is closed"))?.request(request)
         };
-        let answer = answer.await.map_err(|error| match error.source() {
-            Some(source) => unknown(&source),
-            None => unknown(&error),
-        })?;
+        let answer = answer.await.map_err(|error| unknown(&cause(&error)))?;
         let status = answer.status();
         let text = Limited::new(answer.into_body(), ANSWER).collect().await;
         let text = text.map(|text| String::from_utf8_lossy(&text.to_bytes()).into_owned());
@@ -115,11 +111,133 @@ impl Payments {
             Err(unknown(&status))
         }
     }
+}
 
+impl Close for Payments {
     /// Closes its connections, and waits until they are closed. Nothing may use it any more.
-    pub async fn close(self) {
+    async fn close(self) -> Result<(), lameduck::Error> {
         drop(self.client.write().unwrap_or_else(PoisonError::into_inner).take());
         self.connections.close();
         self.connections.wait().await;
+        Ok(())
+    }
+}
+
+/// What is behind an error that only says that something failed.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::money::Cents;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    fn coffee() -> Purchase {
+        let (id, owner, item) = ("order-1".into(), "ada".into(), "coffee".into());
+        Purchase { id, owner, item, price: Cents(350) }
+    }
+
+    async fn provider() -> (TcpListener, Payments) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}/pay?shop=1", listener.local_addr().unwrap());
+        (listener, Payments::new(endpoint.parse().unwrap()))
+    }
+
+    /// Reads a whole request.
+    async fn request(stream: &mut TcpStream) -> String {
+        let mut text = Vec::new();
+        while !text.ends_with(b"}") {
+            let read = tokio::time::timeout(LIMIT, stream.read_buf(&mut text)).await;
+            assert_ne!(read.unwrap().unwrap(), 0, "{}", String::from_utf8_lossy(&text));
+        }
+        String::from_utf8(text).unwrap()
+    }
+
+    async fn answer(stream: &mut TcpStream, status: &str) {
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nno");
+        stream.write_all(head.as_bytes()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_was_lost_is_asked_for_again_under_the_same_id() {
+        let (listener, payments) = provider().await;
+        let taking = async {
+            let (mut lost, _) = listener.accept().await.unwrap();
+            let first = request(&mut lost).await;
+            drop(lost);
+            let (mut busy, _) = listener.accept().await.unwrap();
+            let second = request(&mut busy).await;
+            answer(&mut busy, "503 Busy").await;
+            let third = request(&mut busy).await;
+            answer(&mut busy, "201 Created").await;
+            [first, second, third]
+        };
+        let coffee = coffee();
+        let (paid, asked) = tokio::join!(payments.pay(&coffee), taking);
+        paid.unwrap();
+        for one in &asked {
+            assert!(one.starts_with("POST /pay?shop=1 HTTP/1.1\r\n"), "{one}");
+            assert!(one.ends_with(r#"{"amount":350,"id":"order-1"}"#), "{one}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_final() {
+        let (listener, payments) = provider().await;
+        let refusing = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            request(&mut stream).await;
+            answer(&mut stream, "402 Payment Required").await;
+            stream
+        };
+        let coffee = coffee();
+        let (paid, _held) = tokio::join!(payments.pay(&coffee), refusing);
+        let refused = paid.unwrap_err().to_string();
+        assert_eq!(refused, "the payment provider refused: 402 no");
+    }
+
+    #[tokio::test]
+    async fn closing_leaves_no_connection_and_takes_no_more_payments() {
+        let (listener, payments) = provider().await;
+        let taking = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            for _ in 0..2 {
+                request(&mut stream).await;
+                answer(&mut stream, "200 OK").await;
+            }
+            stream
+        };
+        let paying = async {
+            payments.pay(&coffee()).await.unwrap();
+            payments.pay(&coffee()).await.unwrap();
+        };
+        let ((), mut stream) = tokio::join!(paying, taking);
+        assert_eq!(payments.connections.len(), 1, "one connection for both, kept alive");
+
+        let again = payments.clone();
+        tokio::time::timeout(LIMIT, payments.close()).await.unwrap().unwrap();
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(LIMIT, stream.read_to_end(&mut rest)).await;
+        assert_eq!((ended.unwrap().unwrap(), again.connections.len()), (0, 0));
+        let refused = again.pay(&coffee()).await.unwrap_err().to_string();
+        assert_eq!(refused, "the payment provider did not answer: the client is closed");
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_said_so() {
+        let (listener, payments) = provider().await;
+        drop(listener);
+        let refused = payments.pay(&coffee()).await.unwrap_err().to_string();
+        assert!(refused.contains("did not answer") && refused.contains("refused"), "{refused}");
     }
 }

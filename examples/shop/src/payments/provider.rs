@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
 use http::Uri;
+use lameduck::Close;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -66,11 +67,14 @@ impl Provider {
             .path_and_query("/payments");
         endpoint.build().expect("an address and a port make an authority")
     }
+}
 
+impl Close for Provider {
     /// Ends it, once its connections are closed.
-    pub async fn close(self) {
+    async fn close(self) -> Result<(), lameduck::Error> {
         self.over.cancel();
         self.serving.wait().await;
+        Ok(())
     }
 }
 

@@ -56,10 +56,8 @@ impl OpenShop {
                 });
                 let provider = Provider::start(shop.clone(), payment_delay).await?;
                 let payments = Payments::new(provider.endpoint());
-                let close = async |provider: Provider| Ok(provider.close().await);
-                let provider = setup.resource_with("provider", provider, close);
-                let close = async |payments: Payments| Ok(payments.close().await);
-                let _ = setup.resource_with("payments", payments.clone(), close).uses(&provider);
+                let provider = setup.resource("provider", provider);
+                let _ = setup.resource("payments", payments.clone()).uses(&provider);
                 let routes = router(Shop { store: shop, receipts, payments });
                 bound.send(setup.http("public", "127.0.0.1:0", routes).local_addr())?;
                 Ok(())

@@ -29,10 +29,10 @@ impl OpenError {
     }
 
     pub(super) fn from_sqlx(url: &str, error: &sqlx::Error) -> Self {
-        match error {
-            sqlx::Error::Database(error) => Self::new(url, error.message()),
-            sqlx::Error::PoolTimedOut => Self::new(url, "it does not answer"),
-            error => Self::new(url, error),
+        if let Some(error) = error.as_database_error() {
+            return Self::new(url, error.message());
         }
+        let silent = matches!(error, sqlx::Error::PoolTimedOut);
+        Self::new(url, if silent { "it does not answer".to_owned() } else { error.to_string() })
     }
 }

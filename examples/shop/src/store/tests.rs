@@ -1,4 +1,5 @@
-//! The store on real files, with real processes as owners.
+//! The store on real files, with real processes as owners. `tests/databases.rs` has what several do at the same time,
+//! on PostgreSQL too.
 
 use std::process::{Child, Command};
 
@@ -172,42 +173,6 @@ async fn an_id_cannot_be_used_for_something_else() {
     store.debit(&coffee(Some("order-1"))).await.unwrap();
     let other = Order { item: "sandwich".into(), ..coffee(Some("order-1")) };
     assert!(matches!(store.debit(&other).await, Err(StoreError::IdTaken(id)) if id == "order-1"));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn concurrent_purchases_cannot_overdraw_also_through_two_stores() {
-    let database = Database::new();
-    let (one, other) = (database.open().await, database.open().await);
-    with_wallet(&one, 350 * 5).await;
-    let mut buyers = tokio::task::JoinSet::new();
-    for number in 0..40 {
-        let store = if number % 2 == 0 { one.clone() } else { other.clone() };
-        buyers.spawn(async move { store.debit(&coffee(None)).await });
-    }
-    let (mut paid, mut refused) = (0, 0);
-    for outcome in buyers.join_all().await {
-        match outcome {
-            Ok(_) => paid += 1,
-            Err(StoreError::InsufficientFunds { .. }) => refused += 1,
-            Err(error) => panic!("{error}"),
-        }
-    }
-    assert_eq!((paid, refused, balance(&one).await), (5, 35, 0));
-    assert_eq!(other.audit().await.unwrap(), Audit { debits: 5, purchases: 0, torn: 5 });
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_may_open_a_new_database_at_once() {
-    let database = Database::new();
-    let url = database.url();
-    let mut openers = tokio::task::JoinSet::new();
-    for _ in 0..16 {
-        let url = url.clone();
-        openers.spawn(async move { Store::open(&url).await.map(drop) });
-    }
-    for outcome in openers.join_all().await {
-        outcome.unwrap();
-    }
 }
 
 #[tokio::test]
