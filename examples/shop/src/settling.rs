@@ -26,7 +26,7 @@ pub async fn settle(store: Store) -> Result<(), StoreError> {
         if let Some(life) = &life {
             life.progress(done.unsigned_abs(), of.max(done).unsigned_abs());
         }
-        info!("settled {} purchases for {}", settlement.purchases, settlement.total);
+        info!(purchases = settlement.purchases, total = %settlement.total, "settled");
     }
     Ok(())
 }
