@@ -53,3 +53,45 @@ pub async fn complete_torn(store: &Store, payments: &Payments, recovery: Recover
     }
     owed
 }
+
+#[cfg(test)]
+mod tests {
+    use lameduck::Close;
+
+    use super::*;
+    use crate::money::Cents;
+    use crate::payments::Provider;
+    use crate::store::{Audit, Order, Progress, Purchase, Wallet};
+
+    async fn torn(store: &Store) -> Purchase {
+        let wallet = Wallet { owner: "ada".into(), balance: Cents(1_000) };
+        store.create_wallet(&wallet).await.unwrap();
+        let order = Order { owner: "ada".into(), item: "coffee".into(), id: None };
+        let Progress::Debited(purchase) = store.debit(&order).await.unwrap() else {
+            panic!("nobody recorded it")
+        };
+        purchase
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_paid_stays_torn_and_is_paid_by_the_start_after() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}?mode=rwc", folder.path().join("shop.db").display());
+        let store = Store::open(&url).await.unwrap();
+        let purchase = torn(&store).await;
+        let recovery = || Recovery { torn: vec![purchase.clone()], owed: vec![] };
+
+        let provider = Provider::start(store.clone(), Duration::ZERO).await.unwrap();
+        let endpoint = provider.endpoint();
+        provider.close().await.unwrap();
+        let owed = complete_torn(&store, &Payments::new(endpoint), recovery()).await;
+        assert_eq!(owed, []);
+        assert_eq!(store.audit().await.unwrap(), Audit { debits: 1, purchases: 0, torn: 1 });
+
+        let provider = Provider::start(store.clone(), Duration::ZERO).await.unwrap();
+        let payments = Payments::new(provider.endpoint());
+        let owed = complete_torn(&store, &payments, recovery()).await;
+        assert_eq!(owed, [Receipt::of(&purchase)]);
+        assert_eq!(store.audit().await.unwrap(), Audit { debits: 1, purchases: 1, torn: 0 });
+    }
+}
