@@ -31,6 +31,7 @@ impl BuyError {
                 | StoreError::WalletExists(_)
                 | StoreError::UnknownItem(_)
                 | StoreError::InsufficientFunds { .. }
+                | StoreError::Unusable(_)
                 | StoreError::IdTaken(_) => true,
                 StoreError::Unrecorded { .. } | StoreError::Database(_) => false,
             },

@@ -24,6 +24,7 @@ const CASES: &[(&str, Case)] = &[
     ("orders_with_one_id_at_the_same_time_are_debited_once", one_id),
     ("a_purchase_is_recorded_by_one_of_those_who_try_at_the_same_time", record_at_once),
     ("each_purchase_is_settled_once_also_by_two_at_the_same_time", settle_at_once),
+    ("a_name_that_only_one_of_the_databases_could_keep_is_refused_by_both", unusable_names),
     ("a_payment_is_taken_once_whoever_asks_how_often", pay_at_once),
 ];
 
@@ -184,4 +185,26 @@ fn pay_at_once(runtime: &Runtime, database: &Database) {
         assert_eq!(other, Taken::OtherAmount);
     });
     assert_eq!(database.number("SELECT CAST(sum(amount) AS BIGINT) FROM payments"), 350);
+}
+
+fn unusable_names(runtime: &Runtime, database: &Database) {
+    runtime.block_on(async {
+        let [store, _] = two(database).await;
+        with_wallet(&store, 10_000).await;
+        let nul = || "a\0b".to_owned();
+        let refused = |outcome: Result<(), StoreError>| match outcome {
+            Err(StoreError::Unusable(name)) => assert_eq!(name, nul()),
+            other => panic!("{other:?}"),
+        };
+        let wallet = Wallet { owner: nul(), balance: Cents(1) };
+        refused(store.create_wallet(&wallet).await);
+        refused(store.wallet(&nul()).await.map(drop));
+        refused(store.purchases(&nul()).await.map(drop));
+        refused(store.debit(&Order { owner: nul(), ..coffee(None) }).await.map(drop));
+        refused(store.debit(&coffee(Some(&nul()))).await.map(drop));
+        let odd = "\u{1F986} \u{fffd}\u{7f}' OR 1=1; -- \\";
+        let wallet = Wallet { owner: odd.to_owned(), balance: Cents(1_000) };
+        store.create_wallet(&wallet).await.unwrap();
+        assert_eq!(store.wallet(odd).await.unwrap(), wallet);
+    });
 }

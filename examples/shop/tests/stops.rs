@@ -156,7 +156,7 @@ fn stops_among_orders() {
     for _ in 0..STOPS {
         (0..EACH).for_each(|_| publish(&order));
         publish("this is no order");
-        publish(&json!({ "owner": "nobody", "item": "coffee" }).to_string());
+        publish(&json!({ "owner": "nobody\0", "item": "coffee" }).to_string());
         shop.server.signal(Signal::TERM);
         (0..EACH).for_each(|_| publish(&order));
         let exit = shop.server.wait_exit(LIMIT);

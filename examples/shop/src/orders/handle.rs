@@ -36,7 +36,9 @@ pub async fn take_order(shop: Shop, message: Result<Message, MessagesError>) {
 }
 
 async fn handle(shop: &Shop, message: &Message) {
-    let id = id(message);
+    let Some(id) = id(message) else {
+        return error!("a message that does not come from JetStream was left alone");
+    };
     let outcome = match serde_json::from_slice(&message.payload) {
         Ok(Wanted { owner, item }) => shop.buy(Order { owner, item, id: Some(id.clone()) }).await,
         Err(reason) => return terminate(message, &id, reason.to_string()).await,
@@ -65,11 +67,13 @@ async fn terminate(message: &Message, id: &str, reason: String) {
 }
 
 /// The id that the publisher gave it (`Nats-Msg-Id`), or its place in the stream.
-fn id(message: &Message) -> String {
+fn id(message: &Message) -> Option<String> {
     let given = message.headers.as_ref().and_then(|headers| headers.get("Nats-Msg-Id"));
-    match (given, message.info()) {
-        (Some(given), _) => given.as_str().to_owned(),
-        (None, Ok(info)) => format!("order-{}-{}", info.stream, info.stream_sequence),
-        (None, Err(_)) => "no-order".to_owned(),
+    match given.map(AsRef::<str>::as_ref) {
+        Some(given) if !given.is_empty() => Some(given.to_owned()),
+        Some(_) | None => {
+            let info = message.info().ok()?;
+            Some(format!("order-{}-{}", info.stream, info.stream_sequence))
+        }
     }
 }

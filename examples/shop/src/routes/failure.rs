@@ -32,6 +32,7 @@ impl From<StoreError> for Failure {
     fn from(failure: StoreError) -> Self {
         let status = match &failure {
             StoreError::UnknownWallet(_) | StoreError::UnknownItem(_) => StatusCode::NOT_FOUND,
+            StoreError::Unusable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             StoreError::WalletExists(_)
             | StoreError::InsufficientFunds { .. }
             | StoreError::IdTaken(_) => StatusCode::CONFLICT,

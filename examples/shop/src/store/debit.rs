@@ -29,6 +29,8 @@ impl Store {
             item: item.name.to_owned(),
             price: item.price,
         };
+        StoreError::unless_usable(&purchase.owner)?;
+        StoreError::unless_usable(&purchase.id)?;
         let mut writing = self.write().await?;
         writing.expect_wallet(&purchase.owner).await?;
         if !writing.intend(&purchase, &self.process.to_string()).await? {

@@ -53,6 +53,7 @@ impl Store {
 
     /// What `owner` bought, the latest first.
     pub async fn purchases(&self, owner: &str) -> Result<Vec<Purchase>, StoreError> {
+        StoreError::unless_usable(owner)?;
         let mut reading = self.pool.begin().await?;
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT id, owner, item, price FROM purchases WHERE owner = $1 ORDER BY number DESC",

@@ -17,6 +17,7 @@ pub struct Wallet {
 impl Store {
     /// Adds a wallet.
     pub async fn create_wallet(&self, wallet: &Wallet) -> Result<(), StoreError> {
+        StoreError::unless_usable(&wallet.owner)?;
         let mut writing = self.write().await?;
         let created = sqlx::query(
             "INSERT INTO wallets (owner, balance) VALUES ($1, $2) ON CONFLICT (owner) DO NOTHING",
@@ -33,6 +34,7 @@ impl Store {
 
     /// The wallet of `owner`.
     pub async fn wallet(&self, owner: &str) -> Result<Wallet, StoreError> {
+        StoreError::unless_usable(owner)?;
         let balance = sqlx::query_scalar("SELECT balance FROM wallets WHERE owner = $1")
             .bind(owner)
             .fetch_optional(&self.pool)
