@@ -38,6 +38,11 @@ fn main() -> ExitCode {
             "b7_orders_published_while_the_shop_stops_and_starts_are_each_bought_once",
             stops_among_orders,
         ),
+        needing(
+            &[Tool::Nats],
+            "b7_an_order_is_acknowledged_only_once_it_is_recorded_and_comes_again_after_a_sigkill",
+            killed_with_orders_in_hand,
+        ),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -189,6 +194,39 @@ fn stops_among_orders() {
         let part = parts.iter().find(|part| part["name"] == name).unwrap();
         assert_eq!(part["state"], "done", "{name}: {report}");
     }
+}
+
+/// 1. Orders arrive while nobody can write to the database: they are in hand, and none is acknowledged.
+/// 2. The shop is killed, then the database is free again.
+/// 3. The next shop gets them again from the broker, and buys each once.
+fn killed_with_orders_in_hand() {
+    const ORDERS: i64 = 5;
+    let nats = Nats::start().unwrap();
+    let database = Databases::Sqlite.another();
+    let environment = [("SHOP_PAYMENT_DELAY", "0s"), ("NATS_URL", &*nats.url())];
+    let shop = Shop::start(&database, &environment).with_wallet("ada");
+    let consumer = || nats.request("$JS.API.CONSUMER.INFO.ORDERS.shop", "");
+    database.locked(|| {
+        for _ in 0..ORDERS {
+            let order = json!({ "owner": "ada", "item": "coffee" }).to_string();
+            nats.request("shop.orders", &order);
+        }
+        let in_hand = eventually(LIMIT, || consumer()["num_ack_pending"] == ORDERS);
+        assert!(in_hand, "{}\n{}", consumer(), shop.server.transcript());
+        pause(Duration::from_millis(300));
+        assert_eq!(consumer()["ack_floor"]["consumer_seq"], 0, "acknowledged too early");
+        shop.server.signal(Signal::KILL);
+        assert_eq!(shop.server.wait_exit(LIMIT).signal, Some(9));
+    });
+    assert_eq!(database.books().audit.debits, 0);
+
+    let again = Shop::start(&database, &environment);
+    again.eventually(&database, |books| books.receipts == ORDERS);
+    let acknowledged = eventually(LIMIT, || consumer()["num_ack_pending"] == 0);
+    assert!(acknowledged, "{}", consumer());
+    again.server.signal(Signal::TERM);
+    assert_eq!(again.server.wait_exit(LIMIT).code, Some(0));
+    database.assert_whole(ORDERS);
 }
 
 /// What the buyers met.
