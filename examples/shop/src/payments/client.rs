@@ -5,11 +5,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::body::Bytes;
-use http::{Request, Uri, header};
+use http::{Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use lameduck::{Close, Lifecycle};
+use lameduck::Close;
 use serde_json::json;
 use tokio_util::task::TaskTracker;
 
@@ -28,8 +28,8 @@ const ANSWER: usize = 1_000;
 /// Asks a provider for payments over keep-alive connections. Clones share them.
 ///
 /// Its guarantee is the provider's: `POST {"id", "amount"}` takes the money once per id, so asking again is safe.
-/// Whoever asks is a shield, and so no call outlives the finish deadline: it is dropped there, and its connection with
-/// it. Closing leaves no connection behind.
+/// No call outlives the stop: whoever asks is a shield, which is dropped at the finish deadline, and its connection with
+/// it; or it is the start, which has its own limit. Closing leaves no connection behind.
 #[derive(Clone, Debug)]
 pub struct Payments {
     endpoint: Uri,
@@ -75,10 +75,9 @@ impl Payments {
                 Err(PaymentError::Unknown(why)) => PaymentError::Unknown(why),
                 known => return known,
             };
-            let too_late = Lifecycle::try_current().is_some_and(|life| life.is_cancelled());
             match pauses.next() {
-                Some(pause) if !too_late => tokio::time::sleep(pause).await,
-                Some(_) | None => return Err(failed),
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(failed),
             }
         }
     }
@@ -105,7 +104,7 @@ impl Payments {
         let text = text.map(|text| String::from_utf8_lossy(&text.to_bytes()).into_owned());
         if status.is_success() {
             Ok(())
-        } else if status.is_client_error() {
+        } else if status.is_client_error() && !later(status) {
             Err(PaymentError::Refused { status: status.as_u16(), text: text.unwrap_or_default() })
         } else {
             Err(unknown(&status))
@@ -121,6 +120,11 @@ impl Close for Payments {
         self.connections.wait().await;
         Ok(())
     }
+}
+
+/// Whether the provider only says that it could not take it just now.
+fn later(status: StatusCode) -> bool {
+    matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
 }
 
 /// What is behind an error that only says that something failed.
@@ -177,7 +181,7 @@ mod tests {
             drop(lost);
             let (mut busy, _) = listener.accept().await.unwrap();
             let second = request(&mut busy).await;
-            answer(&mut busy, "503 Busy").await;
+            answer(&mut busy, "429 Too Many Requests").await;
             let third = request(&mut busy).await;
             answer(&mut busy, "201 Created").await;
             [first, second, third]
