@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// The text of `shop --help`.
 pub const HELP: &str = "\
-Wallets and purchases on SQLite: an example of lameduck.
+Wallets and purchases on SQLite or PostgreSQL: an example of lameduck.
 
 Usage: shop [--tls-cert FILE --tls-key FILE | --tls-self-signed]    serve until a signal
        shop demo     stop a shop of its own under load, first by SIGTERM, then by SIGKILL, and say what was lost
@@ -19,9 +19,12 @@ Options:
 
 Environment:
   SHOP_ADDR             where to serve [default: 127.0.0.1:8080]
-  DATABASE_URL          the SQLite file [default: sqlite:shop.db?mode=rwc]
-  SHOP_PAYMENT_DELAY    the time between debit and item [default: 300ms]
-  LAMEDUCK_ADMIN        where /readyz, /livez, /startupz and /metrics answer [default: nowhere]
+  DATABASE_URL          the SQLite file, or postgres://user:password@host/database [default: sqlite:shop.db?mode=rwc]
+  PAYMENT_URL           the payment provider, an http:// address [default: a stand-in of the shop's own]
+  SHOP_PAYMENT_DELAY    how long the stand-in takes, between debit and item [default: 300ms]
+  SHOP_SETTLE_EVERY     how often recorded purchases are settled [default: 1m]
+  NATS_URL              a NATS server with JetStream, whose orders are taken [default: none]
+  LAMEDUCK_ADMIN        where /readyz, /livez, /startupz, /tasks and /metrics answer [default: nowhere]
   LAMEDUCK_LAME_DUCK    how long it goes on serving after SIGTERM [default: 5s]
   NO_COLOR              set to anything: no colours
 

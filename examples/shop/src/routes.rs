@@ -14,6 +14,7 @@ mod json_body;
 mod page;
 mod purchases;
 mod query;
+mod status;
 #[cfg(test)]
 mod tests;
 mod wallets;
@@ -29,6 +30,8 @@ pub fn router(shop: Shop) -> Router {
         .route("/items", get(items::list))
         .route("/purchases", post(purchases::buy).get(purchases::list))
         .route("/audit", get(audit::audit))
+        .route("/status", get(status::status))
+        .route("/phases", get(status::phases))
         .route_layer(NameRoutes)
         .fallback(async || {
             Failure::new(StatusCode::NOT_FOUND, "there is nothing here; GET / shows the shop")

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use common::{Database, LIMIT, Shop, post};
+use common::{Databases, LIMIT, Shop, post};
 use lameduck_testkit::{
     Client, Fresh, KeepAlive, Server, Signal, Tally, Tool, eventually, free_port, needing,
 };
@@ -33,13 +33,18 @@ const BUYERS: usize = 10;
 
 fn main() -> ExitCode {
     let name = "b8_haproxy_takes_the_traffic_away_before_a_shop_drains";
-    let trial = needing(&[Tool::Haproxy], name, no_client_sees_a_stop);
-    libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
+    let on_sqlite = || no_client_sees_a_stop(&Databases::Sqlite);
+    let on_postgres = || no_client_sees_a_stop(&Databases::postgres());
+    let trials = vec![
+        needing(&[Tool::Haproxy], name, on_sqlite),
+        needing(&[Tool::Haproxy, Tool::Postgres], &format!("on_postgresql::{name}"), on_postgres),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-fn no_client_sees_a_stop() {
+fn no_client_sees_a_stop(databases: &Databases) {
     let program = Tool::Haproxy.find().unwrap();
-    let database = Database::new();
+    let database = databases.another();
     let ports = [(); 2].map(|()| [free_port(), free_port()]);
     let milliseconds = format!("{}ms", LAME_DUCK.as_millis());
     let environment = [("LAMEDUCK_LAME_DUCK", &*milliseconds), ("SHOP_PAYMENT_DELAY", "100ms")];

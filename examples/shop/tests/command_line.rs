@@ -76,6 +76,31 @@ fn a_missing_folder_ends_with_1_and_the_name_of_the_database() {
     );
 }
 
+/// Addresses where nobody is, or that are none: said at once, and without the password.
+#[test]
+fn a_bad_address_ends_with_1_and_an_example_and_never_shows_a_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = format!("sqlite:{}/shop.db?mode=rwc", folder.path().display());
+    let nats = [("DATABASE_URL", &*sqlite)];
+    for (variable, value, example, others) in [
+        ("DATABASE_URL", "postgres://ada:s3cret@127.0.0.1:1/shop", "postgres://user:", &[][..]),
+        ("DATABASE_URL", "postgres://ada:s3cret@no such host/shop", "postgres://user:", &[]),
+        ("DATABASE_URL", "mysql://ada:s3cret@127.0.0.1/shop", "sqlite:shop.db", &[]),
+        ("NATS_URL", "nats://ada:s3cret@127.0.0.1:1", "nats://127.0.0.1:4222", &nats),
+        ("NATS_URL", "nats://ada:s3cret@", "nats://127.0.0.1:4222", &nats),
+        ("NATS_URL", "ada:s3cret@127.0.0.1", "nats://127.0.0.1:4222", &nats),
+        ("PAYMENT_URL", "https://ada:s3cret@bank/pay", "http://127.0.0.1:9000/payments", &nats),
+    ] {
+        let environment = [others, &[(variable, value), ("SHOP_ADDR", "127.0.0.1:0")]].concat();
+        let output = shop(&[], &environment);
+        let (error, _) = refused(&output.stderr);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(error.contains(variable) && error.contains(example), "{error}");
+        assert!(error.contains("***@"), "{error}");
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("s3cret"), "{error}");
+    }
+}
+
 #[test]
 fn a_port_in_use_ends_with_1_and_closes_the_database() {
     let folder = tempfile::tempdir().unwrap();

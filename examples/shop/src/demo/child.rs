@@ -47,6 +47,8 @@ impl ShopProcess {
             .env("SHOP_ADDR", address.to_string())
             .env("DATABASE_URL", database_url(folder))
             .env("LAMEDUCK_LAME_DUCK", LAME_DUCK)
+            .env_remove("NATS_URL")
+            .env_remove("PAYMENT_URL")
             .env_remove("LAMEDUCK_ADMIN")
             .env_remove("LAMEDUCK_REPORT")
             .stdin(Stdio::null())

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tracing::error;
 
+use crate::buy_error::BuyError;
 use crate::store::StoreError;
 
 /// A status and `{"error": "…"}`.
@@ -31,6 +32,7 @@ impl From<StoreError> for Failure {
     fn from(failure: StoreError) -> Self {
         let status = match &failure {
             StoreError::UnknownWallet(_) | StoreError::UnknownItem(_) => StatusCode::NOT_FOUND,
+            StoreError::Unusable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             StoreError::WalletExists(_)
             | StoreError::InsufficientFunds { .. }
             | StoreError::IdTaken(_) => StatusCode::CONFLICT,
@@ -54,6 +56,18 @@ impl From<StoreError> for Failure {
             }
         };
         Self::new(status, failure.to_string())
+    }
+}
+
+impl From<BuyError> for Failure {
+    fn from(failure: BuyError) -> Self {
+        match failure {
+            BuyError::Store(failure) => failure.into(),
+            BuyError::Unpaid { .. } => {
+                error!(error = %failure, "a purchase is torn");
+                Self::new(StatusCode::BAD_GATEWAY, failure.to_string())
+            }
+        }
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) async fn buy(
             "id: expected 1 to {LONGEST_NAME} characters, or none at all"
         )));
     }
+    lifecycle.note("waiting for the payment");
     let buying = lifecycle.shield("purchase", async move { shop.buy(order).await });
     let purchase = buying.await.map_err(|interrupted| {
         let unknown = "its outcome is unknown until the shop has started again";

@@ -12,9 +12,11 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use super::router;
+use crate::money::Cents;
+use crate::payments::{Payments, Provider};
 use crate::receipts::Receipt;
 use crate::shop::Shop;
-use crate::store::{Audit, Store};
+use crate::store::{Audit, Store, Taken};
 
 /// How long anything here may take.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -53,7 +55,11 @@ impl OpenShop {
                         }
                     }
                 });
-                let routes = router(Shop { store: shop, receipts, payment_delay });
+                let provider = Provider::start(shop.clone(), payment_delay).await?;
+                let payments = Payments::new(provider.endpoint());
+                let provider = setup.resource("provider", provider);
+                let _ = setup.resource("payments", payments.clone()).uses(&provider);
+                let routes = router(Shop { store: shop, receipts, payments });
                 bound.send(setup.http("public", "127.0.0.1:0", routes).local_addr())?;
                 Ok(())
             });
@@ -204,6 +210,43 @@ fn a_buyer_is_told_when_the_wallet_is_debited_and_the_item_not_recorded() {
     assert_eq!(shop.audit(), Audit { debits: 1, purchases: 0, torn: 1 });
     assert_eq!(shop.post("/purchases", &order).0, 201);
     assert_eq!(shop.audit(), Audit { debits: 1, purchases: 1, torn: 0 });
+}
+
+#[test]
+fn a_buyer_is_told_when_the_provider_refuses_and_the_wallet_is_debited() {
+    let shop = OpenShop::with_ada(1_000);
+    let other = shop.store.take_payment("order-1", Cents(1));
+    assert_eq!(shop.runtime.block_on(other).unwrap(), Taken::Now);
+    let order = json!({ "owner": "ada", "item": "coffee", "id": "order-1" });
+    let answer = shop.post("/purchases", &order);
+    let (bad_gateway, says) = (502, "repeat the order with the id \"order-1\"");
+    refused(answer, bad_gateway, says);
+    assert_eq!(shop.audit(), Audit { debits: 1, purchases: 0, torn: 1 });
+}
+
+#[test]
+fn the_status_names_the_phase_and_each_task() {
+    let shop = OpenShop::new(Duration::ZERO);
+    let (status, body) = shop.get("/status");
+    assert_eq!((status, &body["phase"], &body["in_flight"]), (200, &json!("ready"), &json!(1)));
+    let tasks = body["tasks"].as_array().unwrap();
+    assert_eq!(tasks.len(), 1, "{body}");
+    let receipts = [&tasks[0]["name"], &tasks[0]["kind"], &tasks[0]["state"]];
+    assert_eq!(receipts, ["receipts", "worker", "running"]);
+}
+
+#[test]
+fn the_phases_are_told_until_the_drain_which_ends_the_stream() {
+    let shop = OpenShop::new(Duration::ZERO);
+    let mut page = shop.connect();
+    page.get("/phases").unwrap();
+    // It has begun: the stream itself, and the question.
+    assert!(eventually(LIMIT, || shop.get("/status").1["in_flight"] == 2));
+    shop.stop.stop("the test says so");
+    let response = page.read_response().unwrap();
+    assert_eq!(response.header("content-type"), Some("text/event-stream"));
+    let told = "event: phase\ndata: ready\n\nevent: phase\ndata: draining\n\n";
+    assert_eq!(response.text(), told);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The first step of a purchase: the intent and the debit.
 
-use super::{Order, Purchase, Store, StoreError, Writing};
-use crate::catalogue::{self, Item};
+use super::{Order, Purchase, Store, StoreError, Writing, random_id};
+use crate::catalogue;
 
 /// How far a purchase has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,90 +20,98 @@ impl Store {
     pub async fn debit(&self, order: &Order) -> Result<Progress, StoreError> {
         let item = catalogue::find(&order.item)
             .ok_or_else(|| StoreError::UnknownItem(order.item.clone()))?;
+        let purchase = Purchase {
+            id: match &order.id {
+                Some(id) => id.clone(),
+                None => random_id()?,
+            },
+            owner: order.owner.clone(),
+            item: item.name.to_owned(),
+            price: item.price,
+        };
+        StoreError::unless_usable(&purchase.owner)?;
+        StoreError::unless_usable(&purchase.id)?;
         let mut writing = self.write().await?;
-        if let Some(id) = &order.id
-            && let Some(progress) = writing.known(id, order).await?
-        {
-            return Ok(progress);
+        writing.expect_wallet(&purchase.owner).await?;
+        if !writing.intend(&purchase, &self.process.to_string()).await? {
+            return writing.known(&purchase).await;
         }
-        let (purchase, paid) = writing.pay(order, item, &self.process.to_string()).await?;
+        let paid = writing.pay(&purchase).await?;
         writing.commit().await?;
         if paid { Ok(Progress::Debited(purchase)) } else { Err(refusal(&purchase)) }
     }
 }
 
 impl Writing {
-    /// What an earlier order with this id came to.
-    async fn known(&mut self, id: &str, order: &Order) -> Result<Option<Progress>, StoreError> {
-        let row: Option<(String, String, i64, bool, bool)> = sqlx::query_as(
-            "SELECT owner, item, price, refused, EXISTS (SELECT 1 FROM purchases WHERE purchases.id = intents.id)
-             FROM intents WHERE id = ?",
+    async fn expect_wallet(&mut self, owner: &str) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1 FROM wallets WHERE owner = $1")
+            .bind(owner)
+            .fetch_optional(&mut *self.transaction)
+            .await?
+            .map(drop)
+            .ok_or_else(|| StoreError::UnknownWallet(owner.to_owned()))
+    }
+
+    /// Writes the intent, and says whether its id is new. Of two transactions with one id the second waits here for
+    /// the first.
+    async fn intend(&mut self, purchase: &Purchase, process: &str) -> Result<bool, StoreError> {
+        let written = sqlx::query(
+            "INSERT INTO intents (id, owner, item, price, process, refused) VALUES ($1, $2, $3, $4, $5, 0)
+             ON CONFLICT (id) DO NOTHING",
         )
-        .bind(id)
-        .fetch_optional(&mut *self.transaction)
+        .bind(&purchase.id)
+        .bind(&purchase.owner)
+        .bind(&purchase.item)
+        .bind(purchase.price.0)
+        .bind(process)
+        .execute(&mut *self.transaction)
         .await?;
-        let Some((owner, item, price, refused, recorded)) = row else { return Ok(None) };
-        let purchase = Purchase::from((id.to_owned(), owner, item, price));
-        if purchase.owner != order.owner || purchase.item != order.item {
-            Err(StoreError::IdTaken(id.to_owned()))
-        } else if refused {
+        Ok(written.rows_affected() == 1)
+    }
+
+    /// What the earlier order with this id came to.
+    async fn known(&mut self, wanted: &Purchase) -> Result<Progress, StoreError> {
+        let (owner, item, price, refused, recorded): (String, String, i64, i64, i64) =
+            sqlx::query_as(
+                "SELECT owner, item, price, refused, (SELECT count(*) FROM purchases WHERE purchases.id = intents.id)
+                 FROM intents WHERE id = $1",
+            )
+            .bind(&wanted.id)
+            .fetch_one(&mut *self.transaction)
+            .await?;
+        let purchase = Purchase::from((wanted.id.clone(), owner, item, price));
+        if purchase.owner != wanted.owner || purchase.item != wanted.item {
+            Err(StoreError::IdTaken(purchase.id))
+        } else if refused != 0 {
             Err(refusal(&purchase))
-        } else if recorded {
-            Ok(Some(Progress::Recorded(purchase)))
+        } else if recorded != 0 {
+            Ok(Progress::Recorded(purchase))
         } else {
-            Ok(Some(Progress::Debited(purchase)))
+            Ok(Progress::Debited(purchase))
         }
     }
 
-    /// Takes the price if the wallet holds it, writes the intent, and says whether it was paid.
-    async fn pay(
-        &mut self,
-        order: &Order,
-        item: Item,
-        process: &str,
-    ) -> Result<(Purchase, bool), StoreError> {
+    /// Takes the price if the wallet holds it, and says whether it did; if not, the intent is refused for good.
+    async fn pay(&mut self, purchase: &Purchase) -> Result<bool, StoreError> {
         let connection = &mut *self.transaction;
-        sqlx::query("SELECT 1 FROM wallets WHERE owner = ?")
-            .bind(&order.owner)
-            .fetch_optional(&mut *connection)
-            .await?
-            .ok_or_else(|| StoreError::UnknownWallet(order.owner.clone()))?;
-        let paid = sqlx::query(
-            "UPDATE wallets SET balance = balance - ?1 WHERE owner = ?2 AND balance >= ?1",
+        let taken = sqlx::query(
+            "UPDATE wallets SET balance = balance - $1 WHERE owner = $2 AND balance >= $1",
         )
-        .bind(item.price.0)
-        .bind(&order.owner)
+        .bind(purchase.price.0)
+        .bind(&purchase.owner)
         .execute(&mut *connection)
-        .await?
-        .rows_affected()
-            == 1;
-        let id: String = sqlx::query_scalar(
-            "INSERT INTO intents (id, owner, item, price, process, refused)
-             VALUES (coalesce(?, lower(hex(randomblob(16)))), ?, ?, ?, ?, ?) RETURNING id",
-        )
-        .bind(&order.id)
-        .bind(&order.owner)
-        .bind(item.name)
-        .bind(item.price.0)
-        .bind(process)
-        .bind(!paid)
-        .fetch_one(&mut *connection)
         .await?;
-        if paid {
-            sqlx::query("INSERT INTO debits (id, owner, amount) VALUES (?, ?, ?)")
-                .bind(&id)
-                .bind(&order.owner)
-                .bind(item.price.0)
-                .execute(&mut *connection)
-                .await?;
-        }
-        let purchase = Purchase {
-            id,
-            owner: order.owner.clone(),
-            item: item.name.to_owned(),
-            price: item.price,
+        let paid = taken.rows_affected() == 1;
+        let outcome = if paid {
+            sqlx::query("INSERT INTO debits (id, owner, amount) VALUES ($1, $2, $3)")
+                .bind(&purchase.id)
+                .bind(&purchase.owner)
+                .bind(purchase.price.0)
+        } else {
+            sqlx::query("UPDATE intents SET refused = 1 WHERE id = $1").bind(&purchase.id)
         };
-        Ok((purchase, paid))
+        outcome.execute(&mut *connection).await?;
+        Ok(paid)
     }
 }
 

@@ -24,6 +24,9 @@ pub enum StoreError {
         /// How much was asked.
         price: Cents,
     },
+    /// A name or an id that not every database can keep.
+    #[error("{0:?} holds a NUL character, which no name and no id may have")]
+    Unusable(String),
     /// The id was used for another owner or item.
     #[error("the id {0:?} belongs to another purchase")]
     IdTaken(String),
@@ -44,9 +47,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Refuses what PostgreSQL cannot keep as text.
+    pub(super) fn unless_usable(text: &str) -> Result<(), Self> {
+        if text.contains('\0') { Err(Self::Unusable(text.to_owned())) } else { Ok(()) }
+    }
+
     /// Whether the same may succeed a moment later.
     pub fn is_busy(&self) -> bool {
         let Self::Database(error) = self else { return false };
-        super::schema::is_busy(error) || matches!(error, sqlx::Error::PoolTimedOut)
+        super::dialect::is_busy(error)
     }
 }

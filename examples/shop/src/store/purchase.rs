@@ -39,7 +39,7 @@ impl Store {
     async fn try_record(&self, purchase: &Purchase) -> Result<bool, sqlx::Error> {
         let mut writing = self.write().await?;
         let recorded = sqlx::query(
-            "INSERT INTO purchases (id, owner, item, price) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO purchases (id, owner, item, price) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING",
         )
         .bind(&purchase.id)
         .bind(&purchase.owner)
@@ -53,15 +53,16 @@ impl Store {
 
     /// What `owner` bought, the latest first.
     pub async fn purchases(&self, owner: &str) -> Result<Vec<Purchase>, StoreError> {
+        StoreError::unless_usable(owner)?;
         let mut reading = self.pool.begin().await?;
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT id, owner, item, price FROM purchases WHERE owner = ? ORDER BY number DESC",
+            "SELECT id, owner, item, price FROM purchases WHERE owner = $1 ORDER BY number DESC",
         )
         .bind(owner)
         .fetch_all(&mut *reading)
         .await?;
         if rows.is_empty() {
-            sqlx::query("SELECT 1 FROM wallets WHERE owner = ?")
+            sqlx::query("SELECT 1 FROM wallets WHERE owner = $1")
                 .bind(owner)
                 .fetch_optional(&mut *reading)
                 .await?

@@ -4,45 +4,67 @@ use std::time::Instant;
 
 use sqlx::Executor;
 
+use super::dialect::{Dialect, is_busy};
 use super::{BUSY_TIMEOUT, Store};
 
+/// `{integer}`, `{number}` and `{strict}` are a [`Dialect`]'s words.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS wallets (
         owner   TEXT PRIMARY KEY,
-        balance INTEGER NOT NULL CHECK (balance >= 0)
-    ) STRICT;
+        balance {integer} NOT NULL CHECK (balance >= 0)
+    ) {strict};
     CREATE TABLE IF NOT EXISTS intents (
         id      TEXT PRIMARY KEY,
         owner   TEXT NOT NULL REFERENCES wallets (owner),
         item    TEXT NOT NULL,
-        price   INTEGER NOT NULL,
+        price   {integer} NOT NULL,
         process TEXT NOT NULL,
-        refused INTEGER NOT NULL
-    ) STRICT;
+        refused {integer} NOT NULL
+    ) {strict};
     CREATE TABLE IF NOT EXISTS debits (
         id     TEXT PRIMARY KEY REFERENCES intents (id),
         owner  TEXT NOT NULL REFERENCES wallets (owner),
-        amount INTEGER NOT NULL
-    ) STRICT;
+        amount {integer} NOT NULL
+    ) {strict};
     CREATE TABLE IF NOT EXISTS purchases (
-        number INTEGER PRIMARY KEY,
+        number {number},
         id     TEXT NOT NULL UNIQUE REFERENCES debits (id),
         owner  TEXT NOT NULL REFERENCES wallets (owner),
         item   TEXT NOT NULL,
-        price  INTEGER NOT NULL
-    ) STRICT;
+        price  {integer} NOT NULL
+    ) {strict};
     CREATE INDEX IF NOT EXISTS purchases_by_owner ON purchases (owner);
     CREATE TABLE IF NOT EXISTS receipts (
         id   TEXT PRIMARY KEY REFERENCES purchases (id),
         text TEXT NOT NULL
-    ) STRICT;
+    ) {strict};
+    CREATE TABLE IF NOT EXISTS payments (
+        id     TEXT PRIMARY KEY,
+        amount {integer} NOT NULL
+    ) {strict};
+    CREATE TABLE IF NOT EXISTS settlements (
+        number    {number},
+        id        TEXT NOT NULL UNIQUE,
+        purchases {integer} NOT NULL,
+        total     {integer} NOT NULL
+    ) {strict};
+    CREATE TABLE IF NOT EXISTS settled (
+        id         TEXT PRIMARY KEY REFERENCES purchases (id),
+        settlement TEXT NOT NULL REFERENCES settlements (id)
+    ) {strict};
+    CREATE INDEX IF NOT EXISTS settled_by_settlement ON settled (settlement);
 ";
 
 impl Store {
     pub(super) async fn create_schema(&self) -> Result<(), sqlx::Error> {
-        self.use_write_ahead_log().await?;
+        if self.dialect == Dialect::Sqlite {
+            self.use_write_ahead_log().await?;
+        }
         let mut writing = self.write().await?;
-        writing.transaction.execute(TABLES).await?;
+        if let Some(alone) = self.dialect.alone_in_schema() {
+            writing.transaction.execute(alone).await?;
+        }
+        writing.transaction.execute(self.dialect.schema(TABLES)).await?;
         writing.commit().await
     }
 
@@ -60,11 +82,4 @@ impl Store {
             }
         }
     }
-}
-
-/// Whether another process held the database for too long: nothing was changed, and the same may succeed later.
-pub(super) fn is_busy(error: &sqlx::Error) -> bool {
-    const BUSY: i32 = 5;
-    let code = error.as_database_error().and_then(|error| error.code());
-    code.and_then(|code| code.parse::<i32>().ok()).is_some_and(|extended| extended & 0xff == BUSY)
 }

@@ -17,9 +17,10 @@ pub struct Wallet {
 impl Store {
     /// Adds a wallet.
     pub async fn create_wallet(&self, wallet: &Wallet) -> Result<(), StoreError> {
+        StoreError::unless_usable(&wallet.owner)?;
         let mut writing = self.write().await?;
         let created = sqlx::query(
-            "INSERT INTO wallets (owner, balance) VALUES (?, ?) ON CONFLICT (owner) DO NOTHING",
+            "INSERT INTO wallets (owner, balance) VALUES ($1, $2) ON CONFLICT (owner) DO NOTHING",
         )
         .bind(&wallet.owner)
         .bind(wallet.balance.0)
@@ -33,7 +34,8 @@ impl Store {
 
     /// The wallet of `owner`.
     pub async fn wallet(&self, owner: &str) -> Result<Wallet, StoreError> {
-        let balance = sqlx::query_scalar("SELECT balance FROM wallets WHERE owner = ?")
+        StoreError::unless_usable(owner)?;
+        let balance = sqlx::query_scalar("SELECT balance FROM wallets WHERE owner = $1")
             .bind(owner)
             .fetch_optional(&self.pool)
             .await?

@@ -3,9 +3,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use lameduck_testkit::{Client, Failure, Response, Server, eventually, free_port};
+use lameduck_testkit::{Client, Failure, Postgres, Response, Server, eventually, free_port};
 use serde_json::{Value, json};
 use shop::store::{Audit, Store};
 use tempfile::TempDir;
@@ -13,10 +15,46 @@ use tempfile::TempDir;
 /// How long anything may take that has no limit of its own.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
+/// Where databases come from.
+#[derive(Clone)]
+pub enum Databases {
+    Sqlite,
+    /// Databases of one cluster, which goes with the last of them.
+    Postgres(Arc<Postgres>),
+}
+
+impl Databases {
+    /// A cluster of its own.
+    pub fn postgres() -> Self {
+        Self::Postgres(Arc::new(Postgres::start().unwrap()))
+    }
+
+    /// An empty one.
+    pub fn another(&self) -> Database {
+        let folder = tempfile::tempdir().unwrap();
+        let url = match self {
+            Self::Sqlite => {
+                format!("sqlite:{}?mode=rwc", folder.path().join("shop.db").display())
+            }
+            Self::Postgres(cluster) => {
+                static NUMBER: AtomicUsize = AtomicUsize::new(1);
+                let name = format!("shop{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+                cluster.query(&format!("CREATE DATABASE {name}"));
+                let url = cluster.url();
+                format!("{}/{name}", url.strip_suffix("/postgres").unwrap())
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Database { folder, url, runtime, from: self.clone() }
+    }
+}
+
 /// A database of its own, gone with the value.
 pub struct Database {
     folder: TempDir,
+    url: String,
     runtime: tokio::runtime::Runtime,
+    from: Databases,
 }
 
 /// What a database holds.
@@ -24,50 +62,73 @@ pub struct Database {
 pub struct Books {
     pub audit: Audit,
     pub receipts: i64,
+    pub payments: i64,
 }
 
 impl Database {
+    /// One in SQLite.
     pub fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { folder: tempfile::tempdir().unwrap(), runtime }
+        Databases::Sqlite.another()
     }
 
+    /// A folder for whatever uses the database.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn url(&self) -> String {
-        format!("sqlite:{}?mode=rwc", self.folder().join("shop.db").display())
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
-    /// Looks into the file itself, whether or not a shop runs on it.
+    /// Looks into the database itself, whether or not a shop runs on it.
     pub fn books(&self) -> Books {
-        self.runtime.block_on(async {
-            let store = Store::open(&self.url()).await.unwrap();
-            let audit = store.audit().await.unwrap();
-            let count = sqlx::query_scalar("SELECT count(*) FROM receipts");
-            let receipts = count.fetch_one(&store.pool()).await.unwrap();
-            store.close().await;
-            Books { audit, receipts }
+        self.with_store(async |store| Books {
+            audit: store.audit().await.unwrap(),
+            receipts: count(store, "SELECT count(*) FROM receipts").await,
+            payments: count(store, "SELECT count(*) FROM payments").await,
         })
     }
 
-    /// Asserts that so many purchases are whole: debited, recorded, their receipts mailed; and that there is no other.
+    /// Asks for a number.
+    pub fn number(&self, sql: &'static str) -> i64 {
+        self.with_store(async |store| count(store, sql).await)
+    }
+
+    fn with_store<T>(&self, work: impl AsyncFnOnce(&Store) -> T) -> T {
+        self.runtime.block_on(async {
+            let store = Store::open(&self.url).await.unwrap();
+            let done = work(&store).await;
+            store.close().await;
+            done
+        })
+    }
+
+    /// Asserts that so many purchases are whole: debited, paid, recorded, their receipts mailed; and that there is no
+    /// other.
     #[track_caller]
     pub fn assert_whole(&self, purchases: i64) {
         let whole = Audit { debits: purchases, purchases, torn: 0 };
-        assert_eq!(self.books(), Books { audit: whole, receipts: purchases });
+        assert_eq!(self.books(), Books { audit: whole, receipts: purchases, payments: purchases });
     }
 
-    /// Does `work` while nobody else can write.
+    /// Does `work` while nobody else can create tables, or on SQLite write at all.
     pub fn locked<T>(&self, work: impl FnOnce() -> T) -> T {
-        let store = self.runtime.block_on(Store::open(&self.url())).unwrap();
-        let lock = self.runtime.block_on(store.pool().begin_with("BEGIN IMMEDIATE")).unwrap();
+        let (begin, lock) = match self.from {
+            Databases::Sqlite => ("BEGIN IMMEDIATE", "SELECT 1"),
+            Databases::Postgres(_) => ("BEGIN", "SELECT pg_advisory_xact_lock(7310000)"),
+        };
+        let store = self.runtime.block_on(Store::open(&self.url)).unwrap();
+        let mut held = self.runtime.block_on(store.pool().begin_with(begin)).unwrap();
+        self.runtime.block_on(sqlx::query(lock).execute(&mut *held)).unwrap();
         let done = work();
-        self.runtime.block_on(lock.rollback()).unwrap();
+        self.runtime.block_on(held.rollback()).unwrap();
         self.runtime.block_on(store.close());
         done
     }
+}
+
+async fn count(store: &Store, sql: &'static str) -> i64 {
+    sqlx::query_scalar(sql).fetch_one(&store.pool()).await.unwrap()
 }
 
 /// A shop that serves. Dropped, it is killed.
