@@ -33,6 +33,8 @@ mod target;
 mod blocked;
 #[path = "tls/endings.rs"]
 mod endings;
+#[path = "tls/fed.rs"]
+mod fed;
 #[path = "tls/half_records.rs"]
 mod half_records;
 #[path = "tls/handshake.rs"]
