@@ -24,12 +24,12 @@ use serde_json::Value;
 use crate::command::ServerCommand;
 use crate::exit::Exit;
 use crate::guard::Guard;
-use crate::ignored::ignored_signals;
 use crate::netns::within_or_here;
 use crate::output::Output;
 use crate::pause::pause;
 use crate::proc::Proc;
 use crate::report::last_json_object;
+use lameduck_probe::ignored_signals;
 
 /// A started server. Dropping it kills and reaps it, and shows what it printed if the test is panicking.
 #[derive(Debug)]
