@@ -349,7 +349,7 @@ impl Client {
                 // To a client that only just connected the server had taken it: that one counts even unsent.
                 let kept = self.answered > 0 || matches!(current.role, Role::Late | Role::InFlight);
                 let outcome = match () {
-                    () if current.first_byte.is_some() => Outcome::Cut,
+                    () if !self.buffer.is_empty() => Outcome::Cut,
                     () if current.sent.is_none() && kept => Outcome::Refused,
                     () => Outcome::Lost,
                 };

@@ -134,7 +134,7 @@ impl Stage {
     ) -> Result<Vec<Client>, Blocked> {
         let mut clients = Vec::with_capacity(count);
         while clients.len() < count {
-            let wave = (count - clients.len()).min(50);
+            let wave = (count - clients.len()).min(5);
             for client in join_all((0..wave).map(|_| self.warm(dial, role))).await {
                 clients.push(client?);
             }

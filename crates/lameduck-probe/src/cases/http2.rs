@@ -68,7 +68,7 @@ pub(super) const CASES: &[Case] = &[
         rule: GOAWAY,
         needs: &[Need::Http2],
         alone: false,
-        demands: &[Demand::GoAway, Demand::ExitInGrace, Demand::ExitWithin(2_000)],
+        demands: &[Demand::GoAway, Demand::ExitInGrace, Demand::ExitWithin(1_500)],
         drive: |stage| Box::pin(idle(stage, Manners::Good)),
     },
     Case {

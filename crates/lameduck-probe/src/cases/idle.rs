@@ -18,7 +18,7 @@ use crate::stage::Stage;
 const HOLDS: &str = "A load balancer keeps such connections open for minutes: a server that waits for them ends by SIGKILL.";
 const RULE: &str = "RFC 9112, section 9.5: a server may close an idle connection at any time, and should do so in order";
 const CLOSED: &[Demand] =
-    &[Demand::Closed(Role::Idle), Demand::ExitInGrace, Demand::ExitWithin(2_000)];
+    &[Demand::Closed(Role::Idle), Demand::ExitInGrace, Demand::ExitWithin(1_500)];
 
 pub(super) const CASES: &[Case] = &[
     Case {

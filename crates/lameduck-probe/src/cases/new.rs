@@ -30,13 +30,13 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         id: "new/listener-closes",
-        title: "The listener is closed within a second of the signal, while requests are still in flight",
+        title: "The listener is closed within half a second of the signal, while requests are still in flight",
         level: Level::Should,
         why: "A refused client goes elsewhere at once. (A server that goes on serving for a while on purpose fails this: set that time to 0 for the probe.)",
         rule: "RFC 9110, section 9.2.2: a refused connection is safe to repeat, whatever the method",
         needs: &[Need::Sleep],
         alone: false,
-        demands: &[Demand::ListenerClosed(1_000), Demand::Answered(Role::InFlight)],
+        demands: &[Demand::ListenerClosed(500), Demand::Answered(Role::InFlight)],
         drive: |stage| Box::pin(arrivals(stage)),
     },
 ];

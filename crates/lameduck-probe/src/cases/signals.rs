@@ -26,14 +26,14 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         id: "signals/repeated-stop",
-        title: "The stop signal again, a second later, changes nothing: the request in flight is answered",
+        title: "The stop signal again, a moment later, changes nothing: the request in flight is answered",
         level: Level::Must,
         why: "Kubernetes at a node's shutdown, preStop hooks and impatient scripts send it twice.",
         rule: "Kubernetes: the kubelet may signal more than once",
         needs: &[Need::Sleep],
         alone: false,
         demands: &[Demand::Answered(Role::InFlight), Demand::ExitInGrace],
-        drive: |stage| Box::pin(repeated(stage, 2, Duration::from_millis(800))),
+        drive: |stage| Box::pin(repeated(stage, 2, Duration::from_millis(400))),
     },
     Case {
         id: "signals/storm",

@@ -36,7 +36,7 @@ pub(super) const CASES: &[Case] = &[
         rule: "RFC 6455, section 7.1.1: the server closes the connection first",
         needs: &[Need::WebSocket],
         alone: false,
-        demands: &[Demand::ExitInGrace, Demand::ExitWithin(2_000)],
+        demands: &[Demand::ExitInGrace, Demand::ExitWithin(1_500)],
         drive: |stage| Box::pin(told(stage)),
     },
     Case {

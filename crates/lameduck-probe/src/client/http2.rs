@@ -130,8 +130,9 @@ impl Http2 {
         self.until(within, |http2| http2.open.is_empty()).await;
     }
 
-    /// Reads on to the end of the connection, and puts all that is open on the tape.
-    pub(crate) async fn end(mut self, within: Duration) -> Ending {
+    /// Reads on to the end of the connection, and puts all that is open on the tape. The connection stays open
+    /// until the client is dropped.
+    pub(crate) async fn end(&mut self, within: Duration) -> Ending {
         self.until(within, |_| false).await;
         let ending = self.ended.unwrap_or(Ending::Open);
         for stream in std::mem::take(&mut self.open).into_values() {
