@@ -76,6 +76,9 @@ fn last_end(record: &Record, process: &Process) -> Micros {
 }
 
 pub(super) fn clean_code(record: &Record) -> Option<Finding> {
+    if record.processes.is_empty() {
+        return Some(Finding::nothing("signalled process"));
+    }
     record.processes.iter().find_map(|process| {
         let (signal, _) = process.signals.first()?;
         let exit = process.exit?;
@@ -98,7 +101,10 @@ pub(super) fn clean_code(record: &Record) -> Option<Finding> {
 }
 
 pub(super) fn failure_code(record: &Record) -> Option<Finding> {
-    let exit = record.processes.iter().find_map(|process| process.exit)?;
+    let Some(process) = record.processes.first() else {
+        return Some(Finding::nothing("signalled process"));
+    };
+    let exit = process.exit?;
     (exit.code == Some(0)).then(|| {
         Finding::odd(
             "exit code 0",
@@ -108,7 +114,10 @@ pub(super) fn failure_code(record: &Record) -> Option<Finding> {
 }
 
 pub(super) fn listener_closed(record: &Record, limit_ms: u64) -> Option<Finding> {
-    let process = record.processes.iter().find(|process| !process.signals.is_empty())?;
+    let signalled = record.processes.iter().find(|process| !process.signals.is_empty());
+    let Some(process) = signalled else {
+        return Some(Finding::nothing("signalled process"));
+    };
     let (_, signal) = process.signals.first()?;
     let limit = limit_ms * 1000;
     let closed = process

@@ -36,7 +36,7 @@ pub(super) fn accounted(record: &Record, role: Role) -> Option<Finding> {
         let before = lost.iter().filter(|exchange| exchange.end < signal).count();
         let of = under_way + before;
         let mut why = format!(
-            "{} was sent {} and its connection ended without a byte of an answer",
+            "{}, sent {}, got no byte of an answer: its connection ended",
             first.request,
             relative(first.sent.unwrap_or(first.connect), signal)
         );

@@ -119,6 +119,9 @@ pub(super) fn unready_first(record: &Record) -> Option<Finding> {
 
 pub(super) fn unready_until_end(record: &Record) -> Option<Finding> {
     let answers = answers(record);
+    if answers.is_empty() {
+        return Some(Finding::nothing("readiness"));
+    }
     let signal = requests::first_signal(record);
     let after: Vec<_> = answers.iter().filter(|(at, _)| *at >= signal).collect();
     let Some(turned) =

@@ -53,7 +53,7 @@ pub(crate) const FAULTS: &[(&str, Fault, Want)] = &[
     ("head/never-completed", Fault::WaitsForHeads, Want::Hung),
     ("head/slow-writer", Fault::WaitsForHeads, Want::Hung),
     ("pipeline/behind-in-flight", Fault::SaysNoClose, Want::Lost),
-    ("load/keep-alive", Fault::ExitsAtOnce, Want::Lost),
+    ("load/keep-alive", Fault::DropsAccepted, Want::Lost),
     ("load/keep-alive-far", Fault::ClosesIdleAtOnce, Want::Lost),
     ("load/handlers-far", Fault::ClosesIdleAtOnce, Want::Lost),
     ("load/fresh", Fault::DropsAccepted, Want::Lost),
