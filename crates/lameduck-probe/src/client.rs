@@ -3,7 +3,9 @@
 //! 1. A send that fails isn't yet a verdict: the server may have answered early and closed. So it is only noted, and
 //!    reading the response decides.
 //! 2. A client that keeps its connection looks whether it still is one before it sends: what it can know is no loss.
-//! 3. Every request that was begun ends as one exchange on the tape.
+//! 3. It hangs up once the server has said, or shown, that the connection ends: a server that waits for that is not
+//!    kept waiting.
+//! 4. Every request that was begun ends as one exchange on the tape.
 
 mod dial;
 mod http2;
@@ -14,7 +16,7 @@ mod ready;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout_at};
@@ -285,6 +287,9 @@ impl Client {
                 Input::Late => break Ending::Open,
             }
         };
+        if ending != Ending::Open {
+            self.hang_up();
+        }
         self.tape.silence(Silence {
             connection: self.connection,
             role: self.role,
@@ -381,7 +386,19 @@ impl Client {
             detail,
         });
         self.answered += u32::from(result.is_ok());
+        let ends = match &result {
+            Ok(response) => response.says_close(),
+            Err(Failure::Ended(input)) => *input != Input::Late,
+            Err(Failure::Malformed(_)) => true,
+        };
+        if ends {
+            self.hang_up();
+        }
         result.ok()
+    }
+
+    fn hang_up(&self) {
+        let _ = shutdown(&self.stream, Shutdown::Both);
     }
 
     /// The status of a response that is not whole, if that much of it came.

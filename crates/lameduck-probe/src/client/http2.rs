@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use rustix::net::{Shutdown, shutdown};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout_at;
@@ -130,11 +131,14 @@ impl Http2 {
         self.until(within, |http2| http2.open.is_empty()).await;
     }
 
-    /// Reads on to the end of the connection, and puts all that is open on the tape. The connection stays open
-    /// until the client is dropped.
+    /// Reads on to the end of the connection, and puts all that is open on the tape. If the server has not
+    /// ended it, it stays open until the client is dropped.
     pub(crate) async fn end(&mut self, within: Duration) -> Ending {
         self.until(within, |_| false).await;
         let ending = self.ended.unwrap_or(Ending::Open);
+        if ending != Ending::Open {
+            let _ = shutdown(&self.stream, Shutdown::Both);
+        }
         for stream in std::mem::take(&mut self.open).into_values() {
             let outcome = match ending {
                 Ending::Open => Outcome::Hung,

@@ -63,16 +63,18 @@ fn judge(record: &Record, process: &Process, limit_ms: u64, from: From) -> Optio
     ))
 }
 
-/// The end of the last request or connection that ended before the process did.
+/// The end of the last response or connection. What its client had read only after the process ended, out of the
+/// kernel's buffers, ended with the process at the latest.
 fn last_end(record: &Record, process: &Process) -> Micros {
     let exit = process.exit.map_or(Micros::MAX, |exit| exit.at);
-    let requests = record
-        .exchanges
-        .iter()
-        .filter(|exchange| exchange.status.is_some())
-        .map(|exchange| exchange.end);
+    let responses = record.exchanges.iter().filter(|exchange| exchange.status.is_some());
     let silences = record.silences.iter().map(|silence| silence.end);
-    requests.chain(silences).filter(|end| *end <= exit).max().unwrap_or_default()
+    responses
+        .map(|exchange| exchange.end)
+        .chain(silences)
+        .map(|end| end.min(exit))
+        .max()
+        .unwrap_or_default()
 }
 
 pub(super) fn clean_code(record: &Record) -> Option<Finding> {

@@ -217,6 +217,13 @@ fn the_end_is_timed_from_what_the_demand_names() {
 }
 
 #[test]
+fn a_response_that_is_read_after_the_process_has_ended_ended_with_it() {
+    let read_late =
+        Exchange { end: SIGNAL + 201_000, ..request(Role::InFlight, Outcome::Answered) };
+    assert_eq!(of(Demand::ExitAfterLastResponse(10), &with(vec![read_late])), Verdict::Pass);
+}
+
+#[test]
 fn a_clean_code_is_0_or_that_of_the_signal() {
     let of = |code, signal| {
         let processes = vec![process(Some((10, code, signal)))];
