@@ -132,8 +132,11 @@ impl Routes {
     pub fn path(&self, need: Need, ms: u64, chunks: u64) -> String {
         let path =
             self.paths.iter().find(|(route, _)| *route == need).map_or("/", |(_, path)| path);
-        let seconds =
-            if ms % 1000 == 0 { (ms / 1000).to_string() } else { (ms as f64 / 1e3).to_string() };
+        let seconds = if ms.is_multiple_of(1000) {
+            (ms / 1000).to_string()
+        } else {
+            (ms as f64 / 1e3).to_string()
+        };
         path.replace("{ms}", &ms.to_string())
             .replace("{s}", &seconds)
             .replace("{chunks}", &chunks.to_string())

@@ -70,6 +70,8 @@ pub(crate) struct Http2 {
     open: BTreeMap<u32, Stream>,
     /// The server's SETTINGS came.
     greeted: bool,
+    /// The server said GOAWAY.
+    told: bool,
     ended: Option<Ending>,
 }
 
@@ -89,6 +91,7 @@ impl Http2 {
             next: 1,
             open: BTreeMap::new(),
             greeted: false,
+            told: false,
             ended: None,
         };
         http2.write(PREFACE).await;
@@ -129,6 +132,12 @@ impl Http2 {
     /// Reads on until every stream has come to an end, or the connection has.
     pub(crate) async fn responses(&mut self, within: Duration) {
         self.until(within, |http2| http2.open.is_empty()).await;
+    }
+
+    /// Reads on for that long; true once no further stream may be opened, as the server has said or shown.
+    pub(crate) async fn told_within(&mut self, time: Duration) -> bool {
+        self.until(time, |http2| http2.told).await;
+        self.told || self.ended.is_some()
     }
 
     /// Reads on to the end of the connection, and puts all that is open on the tape. If the server has not
@@ -185,6 +194,7 @@ impl Http2 {
             }
             GOAWAY => {
                 let last_stream = number(&payload) & STREAM_ID;
+                self.told = true;
                 let at = self.tape.now();
                 self.tape.fact(Fact::GoAway { connection: self.connection, at, last_stream });
                 let refused = self.open.split_off(&last_stream.saturating_add(1));

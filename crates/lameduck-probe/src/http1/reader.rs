@@ -50,7 +50,7 @@ impl ResponseReader {
         let Some((head, framing)) = &self.head else { return Ok(None) };
         let rest = &buffer[head.length..];
         let body = match *framing {
-            Framing::Length(length) => rest.get(..length).map(|body| plain(body)),
+            Framing::Length(length) => rest.get(..length).map(plain),
             Framing::UntilEof => ended.then(|| plain(rest)),
             Framing::Chunked => {
                 self.chunks.advance(rest)?.then(|| std::mem::take(&mut self.chunks).finish())

@@ -88,6 +88,8 @@ faults! {
     WaitsForHttp2 = "waits-for-http2",
     /// HTTP/2 connections end without GOAWAY.
     NoGoAway = "no-goaway",
+    /// HTTP/2 streams that come after the signal are dropped.
+    DropsLateStreams = "drops-late-streams",
     /// One GOAWAY, which refuses at once.
     OneGoAway = "one-goaway",
     /// WebSockets are dropped at the signal.

@@ -75,7 +75,7 @@ pub(crate) const FAULTS: &[(&str, Fault, Want)] = &[
     ("http2/streams", Fault::ExitsAtOnce, Want::Lost),
     ("http2/goaway", Fault::NoGoAway, Want::Odd),
     ("http2/goaway-twice", Fault::OneGoAway, Want::Odd),
-    ("http2/late-stream", Fault::ExitsAtOnce, Want::Lost),
+    ("http2/late-stream", Fault::DropsLateStreams, Want::Lost),
     ("http2/idle", Fault::NoGoAway, Want::Odd),
     ("http2/no-settings", Fault::WaitsForHttp2, Want::Hung),
     ("http2/no-pong", Fault::NoDeadline, Want::Hung),

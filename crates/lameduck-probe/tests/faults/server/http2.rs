@@ -16,10 +16,14 @@ pub(super) async fn serve(io: impl AsyncRead + AsyncWrite + Unpin + Send, open: 
     let open = std::sync::Arc::new(open);
     let mut streams = JoinSet::new();
     let mut told = false;
+    let silent = open.is(Fault::NoGoAway) || open.is(Fault::DropsLateStreams);
     loop {
         tokio::select! {
             accepted = connection.accept() => {
                 let Some(Ok((request, respond))) = accepted else { return };
+                if open.is(Fault::DropsLateStreams) && open.stopping() {
+                    continue;
+                }
                 let target = request.uri().to_string();
                 let open = std::sync::Arc::clone(&open);
                 streams.spawn(async move { answer(&target, respond, &open).await });
@@ -29,12 +33,12 @@ pub(super) async fn serve(io: impl AsyncRead + AsyncWrite + Unpin + Send, open: 
                 told = true;
                 if open.is(Fault::OneGoAway) {
                     connection.abrupt_shutdown(h2::Reason::NO_ERROR);
-                } else if !open.is(Fault::NoGoAway) {
+                } else if !silent {
                     connection.graceful_shutdown();
                 }
             }
             // What the streams wrote last goes out meanwhile.
-            () = sleep(Duration::from_millis(50)), if told && streams.is_empty() && open.is(Fault::NoGoAway) => return,
+            () = sleep(Duration::from_millis(50)), if told && streams.is_empty() && silent => return,
         }
     }
 }
