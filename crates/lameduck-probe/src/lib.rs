@@ -26,6 +26,7 @@ mod routes;
 mod run;
 mod server;
 mod stage;
+mod stall;
 mod tape;
 mod verdict;
 
