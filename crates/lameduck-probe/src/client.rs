@@ -409,3 +409,6 @@ impl Client {
             .and_then(|code| str::from_utf8(code).ok()?.parse().ok())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,10 +88,18 @@ async fn relay(
     let _ = client.set_nodelay(true);
     // Its SYN is under way.
     sleep_until(Instant::now() + one_way).await;
-    let Ok(server) = TcpStream::connect(target).await else {
-        refused.lock().unwrap_or_else(PoisonError::into_inner).insert(peer);
-        sleep_until(Instant::now() + one_way).await;
-        return;
+    let server = match TcpStream::connect(target).await {
+        Ok(server) => server,
+        Err(error) => {
+            if error.kind() == ErrorKind::ConnectionRefused {
+                refused.lock().unwrap_or_else(PoisonError::into_inner).insert(peer);
+            } else {
+                // It was taken, and reset before we heard of it: that is no refusal.
+                let _ = client.set_zero_linger();
+            }
+            sleep_until(Instant::now() + one_way).await;
+            return;
+        }
     };
     let _ = server.set_nodelay(true);
     let there = pump(&client, &server, one_way);
@@ -170,3 +178,6 @@ async fn write_all(to: &TcpStream, mut bytes: &[u8]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,6 +78,7 @@ async fn kept(stage: Stage, wire: Wire, handler_ms: Option<u64>) -> Result<(), B
     let what = KeepAlive {
         clients: 50,
         path: handler_ms.map_or(root, |ms| stage.path(Need::Sleep, ms)),
+        at_least: Duration::ZERO,
         think: Duration::from_millis(10),
         spread: stage.setup().rtt * 2,
         limit: stage.limit(),

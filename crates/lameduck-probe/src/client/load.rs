@@ -38,7 +38,9 @@ pub(crate) struct KeepAlive {
     pub(crate) clients: usize,
     /// What they ask for.
     pub(crate) path: String,
-    /// How long they think at most: anything from nothing to this.
+    /// How long they think at least.
+    pub(crate) at_least: Duration,
+    /// How much longer at most: anything from nothing to this.
     pub(crate) think: Duration,
     /// Over what time their starts are spread: clients that start in step stay in step across a long wire.
     pub(crate) spread: Duration,
@@ -59,7 +61,7 @@ pub(crate) fn keep_alive(dial: &Dial, tape: &Tape, what: &KeepAlive) -> Loading 
             let mut random = Random::new(number);
             let mut kept: Option<Client> = None;
             while !shared.stopped.load(Ordering::Relaxed) {
-                sleep(random.up_to(what.think)).await;
+                sleep(what.at_least + random.up_to(what.think)).await;
                 // What can be known before sending is no loss.
                 kept = kept.and_then(|mut client| (client.look() == Look::Open).then_some(client));
                 let mut client = match kept.take() {
