@@ -81,7 +81,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Connects. A connect that is refused is an exchange on the tape, and `None`.
+    /// Connects. A connect that fails is an exchange on the tape, and `None`.
     pub(crate) async fn connect(dial: &Dial, tape: &Tape, role: Role) -> Option<Self> {
         let connection = tape.connection();
         let connect = tape.now();
@@ -110,11 +110,7 @@ impl Client {
                     sent: None,
                     first_byte: None,
                     end: tape.now(),
-                    outcome: if dial::is_own_fault(&error) {
-                        Outcome::Bad
-                    } else {
-                        Outcome::Refused
-                    },
+                    outcome: dial::outcome(&error),
                     status: None,
                     says_close: false,
                     retry_after: false,

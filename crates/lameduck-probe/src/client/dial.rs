@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
+use crate::outcome::Outcome;
 use crate::relay::Relay;
 
 /// How long a connect may take.
@@ -59,9 +60,15 @@ impl Dial {
     }
 }
 
-/// The client machine's own limits; all else is the other side's doing.
-pub(super) fn is_own_fault(error: &Error) -> bool {
-    let own = [ErrorKind::AddrNotAvailable, ErrorKind::PermissionDenied, ErrorKind::OutOfMemory];
-    own.contains(&error.kind())
-        || error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error())
+/// What a connect has come to that failed. One that the kernel had completed and that was reset before we looked is no
+/// refusal: to the client the server had taken it.
+pub(super) fn outcome(error: &Error) -> Outcome {
+    match error.kind() {
+        ErrorKind::AddrNotAvailable | ErrorKind::PermissionDenied | ErrorKind::OutOfMemory => {
+            Outcome::Bad
+        }
+        ErrorKind::ConnectionReset => Outcome::Lost,
+        _ if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => Outcome::Bad,
+        _ => Outcome::Refused,
+    }
 }

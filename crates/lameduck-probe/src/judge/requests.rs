@@ -35,11 +35,17 @@ pub(super) fn accounted(record: &Record, role: Role) -> Option<Finding> {
     if let Some(first) = lost.first() {
         let before = lost.iter().filter(|exchange| exchange.end < signal).count();
         let of = under_way + before;
-        let mut why = format!(
-            "{}, sent {}, got no byte of an answer: its connection ended",
-            first.request,
-            relative(first.sent.unwrap_or(first.connect), signal)
-        );
+        let mut why = match first.sent {
+            Some(sent) => format!(
+                "{}, sent {}, got no byte of an answer: its connection ended",
+                first.request,
+                relative(sent, signal)
+            ),
+            None => format!(
+                "a connection made {} was reset before its request could be sent",
+                relative(first.connect, signal)
+            ),
+        };
         if before > 0 {
             why.push_str(&format!("; {before} of them were lost before the signal"));
         }
