@@ -47,6 +47,8 @@ pub struct Case {
     pub needs: &'static [Need],
     /// It measures time or loads the machine: nothing runs beside it.
     pub alone: bool,
+    /// How often it is run; the worst verdict counts. More than once where a loss is a matter of luck.
+    pub runs: u32,
     /// What must have been seen.
     pub demands: &'static [Demand],
     /// Starts the server, loads it, signals it and waits for its end; all that was seen is on the stage's tape.

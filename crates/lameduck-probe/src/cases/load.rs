@@ -11,6 +11,8 @@ use crate::routes::Need;
 use crate::server::Server;
 use crate::stage::Stage;
 
+/// What is lost depends on what is under way in the very millisecond.
+const RUNS: u32 = 5;
 const NOTHING_LOST: &[Demand] = &[Demand::Accounted(Role::Load), Demand::ExitInGrace];
 const KEEP_ALIVE_RULE: &str =
     "RFC 9112, section 9.6: answer with the close option, then close in stages";
@@ -24,6 +26,7 @@ pub(super) const CASES: &[Case] = &[
         rule: KEEP_ALIVE_RULE,
         needs: &[],
         alone: true,
+        runs: RUNS,
         demands: NOTHING_LOST,
         drive: |stage| Box::pin(kept(stage, Wire::Near, None)),
     },
@@ -35,6 +38,7 @@ pub(super) const CASES: &[Case] = &[
         rule: KEEP_ALIVE_RULE,
         needs: &[],
         alone: true,
+        runs: RUNS,
         demands: NOTHING_LOST,
         drive: |stage| Box::pin(kept(stage, Wire::Far, None)),
     },
@@ -46,6 +50,7 @@ pub(super) const CASES: &[Case] = &[
         rule: KEEP_ALIVE_RULE,
         needs: &[Need::Sleep],
         alone: true,
+        runs: RUNS,
         demands: NOTHING_LOST,
         drive: |stage| Box::pin(kept(stage, Wire::Far, Some(20))),
     },
@@ -57,6 +62,7 @@ pub(super) const CASES: &[Case] = &[
         rule: "listen(2): the kernel completes connections before the server accepts them",
         needs: &[],
         alone: true,
+        runs: RUNS,
         demands: NOTHING_LOST,
         drive: |stage| Box::pin(renewed(stage)),
     },

@@ -21,6 +21,7 @@ pub(super) const CASES: &[Case] = &[
         rule: "Kubernetes: SIGTERM and the removal of the endpoint run in parallel",
         needs: &[Need::Sleep],
         alone: false,
+        runs: 1,
         demands: &[
             Demand::Accounted(Role::Fresh),
             Demand::Answered(Role::InFlight),
@@ -36,6 +37,7 @@ pub(super) const CASES: &[Case] = &[
         rule: "RFC 9110, section 9.2.2: a refused connection is safe to repeat, whatever the method",
         needs: &[Need::Sleep],
         alone: false,
+        runs: 1,
         demands: &[Demand::ListenerClosed(500), Demand::Answered(Role::InFlight)],
         drive: |stage| Box::pin(arrivals(stage)),
     },

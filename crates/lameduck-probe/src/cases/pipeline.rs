@@ -15,6 +15,7 @@ pub(super) const CASES: &[Case] = &[Case {
     rule: "RFC 9112, section 9.6: requests behind an answer that says `Connection: close` were not processed",
     needs: &[Need::Sleep],
     alone: false,
+    runs: 1,
     demands: &[
         Demand::Answered(Role::InFlight),
         Demand::Accounted(Role::Pipelined),

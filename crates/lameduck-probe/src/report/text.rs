@@ -84,6 +84,9 @@ pub fn explain(case: &Case) -> String {
         case.why,
         case.rule
     );
+    if case.runs > 1 {
+        let _ = writeln!(text, "  Run {} times; the worst counts", case.runs);
+    }
     if !needs.is_empty() {
         let _ = writeln!(text, "  Needs: {}", needs.join(", "));
     }
