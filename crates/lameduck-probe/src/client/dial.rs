@@ -63,12 +63,13 @@ impl Dial {
 /// What a connect has come to that failed. One that the kernel had completed and that was reset before we looked is no
 /// refusal: to the client the server had taken it.
 pub(super) fn outcome(error: &Error) -> Outcome {
-    match error.kind() {
-        ErrorKind::AddrNotAvailable | ErrorKind::PermissionDenied | ErrorKind::OutOfMemory => {
-            Outcome::Bad
-        }
-        ErrorKind::ConnectionReset => Outcome::Lost,
-        _ if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => Outcome::Bad,
-        _ => Outcome::Refused,
+    let own = [ErrorKind::AddrNotAvailable, ErrorKind::PermissionDenied, ErrorKind::OutOfMemory];
+    let no_descriptor = error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error());
+    if no_descriptor || own.contains(&error.kind()) {
+        Outcome::Bad
+    } else if error.kind() == ErrorKind::ConnectionReset {
+        Outcome::Lost
+    } else {
+        Outcome::Refused
     }
 }
