@@ -199,6 +199,10 @@ impl Server {
             }
         });
         if let Err(why) = verdict {
+            // What it printed last may still be on its way to us.
+            for output in [&self.stdout, &self.stderr] {
+                output.wait_for_end(Duration::from_millis(250));
+            }
             panic!("{} does not {what}: {why}\n{}", self.name, self.transcript());
         }
         self
