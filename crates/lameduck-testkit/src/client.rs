@@ -16,11 +16,10 @@ use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use crate::ending::Ending;
 use crate::failure::Failure;
-use crate::look::Look;
-use crate::parse::{self, ChunkReader, Chunked, Framing, find_bytes};
 use crate::relay;
-use crate::response::Response;
 use crate::session::{NoWait, Session, only_tls12, speaks_tls, trusting_anyone};
+use lameduck_probe::Look;
+use lameduck_probe::http1::{Response, ResponseReader, find_bytes};
 
 /// How long a connect may take, and a response to its last byte, if nothing else is said.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -454,66 +453,22 @@ impl Client {
     }
 
     fn response(&mut self, method: &str, end: Instant) -> Result<Response, Failure> {
-        let mut interim = Vec::new();
-        let head = loop {
-            match parse::head(&self.buffer) {
-                Ok(Some(head)) if head.status < 200 && head.status != 101 => {
-                    interim.push(head.status);
-                    self.buffer.drain(..head.length);
-                }
-                Ok(Some(head)) => break head,
-                Ok(None) => self.more(end)?,
+        let mut reader = ResponseReader::new(method);
+        let mut ended = None;
+        loop {
+            match reader.advance(&mut self.buffer, matches!(ended, Some(Input::Eof))) {
+                Ok(Some(response)) => return Ok(response),
+                Ok(None) => {}
                 Err(_) if relay::says_refused(&self.buffer) => {
                     return Err(Failure::Refused("connection refused behind the relay".to_owned()));
                 }
                 Err(what) => return Err(Failure::Malformed(what)),
             }
-        };
-        let framing = parse::framing(&head, method).map_err(Failure::Malformed)?;
-        let body = self.body(framing, head.length, end)?;
-        let raw_head = self.buffer[..head.length].to_vec();
-        self.buffer.drain(..head.length + body.length);
-        let Chunked { body, trailers, .. } = body;
-        let at = Instant::now();
-        let parse::Head { version, status, headers, .. } = head;
-        Ok(Response { version, status, headers, body, trailers, raw_head, interim, at })
-    }
-
-    /// The body that begins at `from` in the buffer.
-    fn body(&mut self, framing: Framing, from: usize, end: Instant) -> Result<Chunked, Failure> {
-        match framing {
-            Framing::Length(length) => {
-                while self.buffer.len() < from + length {
-                    self.more(end)?;
-                }
-                let body = self.buffer[from..from + length].to_vec();
-                Ok(Chunked { body, trailers: Vec::new(), length })
+            if let Some(ended) = ended {
+                return Err(self.ended(&ended));
             }
-            Framing::Chunked => {
-                let mut reader = ChunkReader::default();
-                while !reader.advance(&self.buffer[from..]).map_err(Failure::Malformed)? {
-                    self.more(end)?;
-                }
-                Ok(reader.finish())
-            }
-            Framing::UntilEof => loop {
-                match self.fill(end)? {
-                    Input::Some => {}
-                    Input::Eof => {
-                        let body = self.buffer[from..].to_vec();
-                        let length = body.len();
-                        return Ok(Chunked { body, trailers: Vec::new(), length });
-                    }
-                    ended @ (Input::Reset | Input::Late) => return Err(self.ended(&ended)),
-                }
-            },
-        }
-    }
-
-    fn more(&mut self, end: Instant) -> Result<(), Failure> {
-        match self.fill(end)? {
-            Input::Some => Ok(()),
-            ended @ (Input::Eof | Input::Reset | Input::Late) => Err(self.ended(&ended)),
+            let input = self.fill(end)?;
+            ended = (!matches!(input, Input::Some)).then_some(input);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::outcome::Outcome;
+use lameduck_probe::Outcome;
 
 /// Each way in which a request can end without a whole response.
 #[derive(Debug, Clone, PartialEq, Eq)]

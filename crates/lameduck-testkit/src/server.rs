@@ -24,12 +24,12 @@ use serde_json::Value;
 use crate::command::ServerCommand;
 use crate::exit::Exit;
 use crate::guard::Guard;
-use crate::ignored::ignored_signals;
 use crate::netns::within_or_here;
 use crate::output::Output;
 use crate::pause::pause;
 use crate::proc::Proc;
 use crate::report::last_json_object;
+use lameduck_probe::ignored_signals;
 
 /// A started server. Dropping it kills and reaps it, and shows what it printed if the test is panicking.
 #[derive(Debug)]
@@ -199,6 +199,10 @@ impl Server {
             }
         });
         if let Err(why) = verdict {
+            // What it printed last may still be on its way to us.
+            for output in [&self.stdout, &self.stderr] {
+                output.wait_for_end(Duration::from_millis(250));
+            }
             panic!("{} does not {what}: {why}\n{}", self.name, self.transcript());
         }
         self

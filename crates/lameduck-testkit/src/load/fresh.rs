@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::load::log::Log;
 use crate::load::running::{Running, Shared};
 use crate::pause::pause;
-use crate::response::Response;
+use lameduck_probe::http1::Response;
 
 /// Each client asks as fast as it can, each request on a new connection, with `Connection: close`.
 ///

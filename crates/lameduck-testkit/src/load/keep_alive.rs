@@ -8,8 +8,8 @@ use crate::failure::Failure;
 use crate::load::log::Log;
 use crate::load::random::Random;
 use crate::load::running::{Running, Shared};
-use crate::look::Look;
 use crate::pause::pause;
+use lameduck_probe::Look;
 
 /// Each client keeps one connection, asks, thinks, looks at the connection and asks again. It connects anew if the
 /// server said `Connection: close` or ended the connection while the client could still see it.

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use crate::failure::Failure;
 use crate::load::tally::Tally;
-use crate::outcome::Outcome;
-use crate::response::Response;
+use lameduck_probe::Outcome;
+use lameduck_probe::http1::Response;
 
 /// Kept a client; more would only repeat themselves.
 const KEPT: usize = 4;

@@ -1,11 +1,12 @@
-//! Signals that this process was started to ignore. What it starts would ignore them too: a run of the tests
-//! under `nohup` would then have every server of theirs ignore SIGHUP.
+//! Signals that this process was started to ignore. What it starts would ignore them too: under `nohup` every server
+//! would ignore SIGHUP.
 
-/// The signals whose handling a test may ask for, with their numbers.
+/// The signals whose handling may be asked for, with their numbers.
 const SIGNALS: [(&str, u32); 4] = [("HUP", 1), ("INT", 2), ("QUIT", 3), ("TERM", 15)];
 
 /// Those of them that this process ignores, as `env --default-signal` takes them. `None`: there are none.
-pub(crate) fn ignored_signals() -> Option<String> {
+#[must_use]
+pub fn ignored_signals() -> Option<String> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     in_status(&status)
 }

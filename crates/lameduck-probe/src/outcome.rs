@@ -1,7 +1,10 @@
 //! What became of a request, judged by what went over the wire.
 
+use serde::{Deserialize, Serialize};
+
 /// The words of the project; every request has exactly one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// A whole response.
     Answered,

@@ -1,20 +1,20 @@
 //! The grammar of HTTP/1.1 responses, over bytes that are there. No I/O.
 
-use crate::response::find;
+use super::response::find;
 
 /// A response's head.
 #[derive(Debug)]
-pub(crate) struct Head {
-    pub(crate) version: String,
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
+pub(super) struct Head {
+    pub(super) version: String,
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
     /// How many bytes it takes, its empty line included.
-    pub(crate) length: usize,
+    pub(super) length: usize,
 }
 
 /// How a body's end is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Framing {
+pub(super) enum Framing {
     Length(usize),
     Chunked,
     UntilEof,
@@ -22,15 +22,15 @@ pub(crate) enum Framing {
 
 /// A chunked body, decoded.
 #[derive(Debug, Default)]
-pub(crate) struct Chunked {
-    pub(crate) body: Vec<u8>,
-    pub(crate) trailers: Vec<(String, String)>,
+pub(super) struct Chunked {
+    pub(super) body: Vec<u8>,
+    pub(super) trailers: Vec<(String, String)>,
     /// How many bytes it took.
-    pub(crate) length: usize,
+    pub(super) length: usize,
 }
 
 /// The head at the start of `bytes`; `None` while it isn't whole.
-pub(crate) fn head(bytes: &[u8]) -> Result<Option<Head>, String> {
+pub(super) fn head(bytes: &[u8]) -> Result<Option<Head>, String> {
     let start = b"HTTP/1.";
     let common = bytes.len().min(start.len());
     if bytes[..common] != start[..common] {
@@ -52,7 +52,7 @@ pub(crate) fn head(bytes: &[u8]) -> Result<Option<Head>, String> {
 }
 
 /// How the body behind this head ends (RFC 9112, section 6.3).
-pub(crate) fn framing(head: &Head, method: &str) -> Result<Framing, String> {
+pub(super) fn framing(head: &Head, method: &str) -> Result<Framing, String> {
     if method == "HEAD" || head.status < 200 || matches!(head.status, 204 | 304) {
         return Ok(Framing::Length(0));
     }
@@ -73,7 +73,7 @@ pub(crate) fn framing(head: &Head, method: &str) -> Result<Framing, String> {
 
 /// Reads a chunked body step by step, so that a long one isn't decoded anew with each read.
 #[derive(Debug, Default)]
-pub(crate) struct ChunkReader {
+pub(super) struct ChunkReader {
     done: Chunked,
     in_trailers: bool,
     trailer_start: usize,
@@ -81,7 +81,7 @@ pub(crate) struct ChunkReader {
 
 impl ChunkReader {
     /// `bytes` is everything from the body's start on, as it grows; true once the final chunk and the trailers are in.
-    pub(crate) fn advance(&mut self, bytes: &[u8]) -> Result<bool, String> {
+    pub(super) fn advance(&mut self, bytes: &[u8]) -> Result<bool, String> {
         while !self.in_trailers {
             let rest = &bytes[self.done.length..];
             let Some(line_end) = find_bytes(rest, b"\r\n") else { return Ok(false) };
@@ -118,7 +118,7 @@ impl ChunkReader {
         }
     }
 
-    pub(crate) fn finish(self) -> Chunked {
+    pub(super) fn finish(self) -> Chunked {
         self.done
     }
 }
@@ -132,6 +132,8 @@ fn fields<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<(String, Strin
         .collect()
 }
 
-pub(crate) fn find_bytes(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+/// Where `needle` first stands in `bytes`.
+#[must_use]
+pub fn find_bytes(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     bytes.windows(needle.len()).position(|window| window == needle)
 }

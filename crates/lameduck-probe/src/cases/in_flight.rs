@@ -1,0 +1,195 @@
+//! Requests that are under way when the signal comes and fit well into the grace.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::sleep;
+
+use crate::blocked::Blocked;
+use crate::case::{Case, Level};
+use crate::demand::Demand;
+use crate::record::Role;
+use crate::routes::Need;
+use crate::stage::Stage;
+
+const RULE: &str =
+    "RFC 9112, section 9.6: a server that wants to close answers what it has received first";
+const WHOLE: &[Demand] =
+    &[Demand::Answered(Role::InFlight), Demand::ExitInGrace, Demand::CleanCode];
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        id: "in-flight/request",
+        title: "A request whose handler runs at the signal is answered",
+        level: Level::Must,
+        why: "It is the first thing that a graceful stop is for: the client's work is done, and it is told so.",
+        rule: RULE,
+        needs: &[Need::Sleep],
+        alone: false,
+        runs: 1,
+        demands: WHOLE,
+        drive: |stage| Box::pin(requests(stage, 1)),
+    },
+    Case {
+        id: "in-flight/many",
+        title: "Fifty requests whose handlers run at the signal are all answered",
+        level: Level::Must,
+        why: "One may get through by luck; a busy server has many.",
+        rule: RULE,
+        needs: &[Need::Sleep],
+        alone: false,
+        runs: 1,
+        demands: WHOLE,
+        drive: |stage| Box::pin(requests(stage, 50)),
+    },
+    Case {
+        id: "in-flight/prompt",
+        title: "It ends within a quarter of a second of the last response",
+        level: Level::Should,
+        why: "A fixed sleep or a slow poll is paid by every deploy, and by every test that starts the server.",
+        rule: "Kubernetes waits for the process, not for its last request",
+        needs: &[Need::Sleep],
+        alone: true,
+        runs: 1,
+        demands: &[Demand::Answered(Role::InFlight), Demand::ExitAfterLastResponse(250)],
+        drive: |stage| Box::pin(requests(stage, 1)),
+    },
+    Case {
+        id: "in-flight/close",
+        title: "The last response on a connection says `Connection: close`",
+        level: Level::Should,
+        why: "Without it the client may send its next request on a connection that is about to end, and lose it.",
+        rule: "RFC 9112, section 9.6: a server that is going to close SHOULD send the close option",
+        needs: &[Need::Sleep],
+        alone: false,
+        runs: 1,
+        demands: &[Demand::Answered(Role::InFlight), Demand::SaysClose(Role::InFlight)],
+        drive: |stage| Box::pin(requests(stage, 1)),
+    },
+    Case {
+        id: "in-flight/upload",
+        title: "A request whose body is still on its way at the signal is read to its end and answered",
+        level: Level::Must,
+        why: "Uploads take long, so a deploy meets them often, and repeating them is dear.",
+        rule: RULE,
+        needs: &[Need::Echo],
+        alone: false,
+        runs: 1,
+        demands: WHOLE,
+        drive: |stage| Box::pin(upload(stage)),
+    },
+    Case {
+        id: "in-flight/stream",
+        title: "A response that is being streamed at the signal comes to its end",
+        level: Level::Must,
+        why: "A download that breaks off is repeated from its start, or worse: taken for whole.",
+        rule: RULE,
+        needs: &[Need::Stream],
+        alone: false,
+        runs: 1,
+        demands: WHOLE,
+        drive: |stage| Box::pin(stream(stage)),
+    },
+    Case {
+        id: "in-flight/slow-reader",
+        title: "A response that its client reads slowly comes to its end",
+        level: Level::Must,
+        why: "To the server the response may look sent while most of it still lies in buffers.",
+        rule: "RFC 9112, section 9.6: closing too early destroys what the peer has not read yet",
+        needs: &[Need::Echo],
+        alone: false,
+        runs: 1,
+        demands: WHOLE,
+        drive: |stage| Box::pin(slow_reader(stage)),
+    },
+    Case {
+        id: "in-flight/continue",
+        title: "A request that waits for `100 Continue` at the signal goes on",
+        level: Level::Should,
+        why: "Such a request is under way although its body was not sent yet.",
+        rule: "RFC 9110, section 10.1.1: the server answers 100 or a final status",
+        needs: &[Need::Echo],
+        alone: false,
+        runs: 1,
+        demands: WHOLE,
+        drive: |stage| Box::pin(waits_for_continue(stage)),
+    },
+];
+
+async fn requests(stage: Stage, count: usize) -> Result<(), Blocked> {
+    let mut server = stage.start().await?;
+    let mut clients = stage.warm_many(&stage.near(&server), Role::InFlight, count).await?;
+    let path = stage.path(Need::Sleep, stage.work() + 150);
+    join_all(clients.iter_mut().map(|client| client.get(&path))).await;
+    stage.settle().await;
+    stage.stop(&mut server);
+    join_all(clients.iter_mut().map(async |client| drop(client.response().await))).await;
+    stage.end(server).await;
+    Ok(())
+}
+
+async fn upload(stage: Stage) -> Result<(), Blocked> {
+    const PIECES: u32 = 10;
+    let mut server = stage.start().await?;
+    let mut client = stage.connect(&stage.near(&server), Role::InFlight).await?;
+    let piece = vec![b'x'; 20_000];
+    let path = stage.path(Need::Echo, 0);
+    client.post(&path, piece.len() * PIECES as usize, "").await;
+    client.send(&piece).await;
+    stage.settle().await;
+    stage.stop(&mut server);
+    for _ in 1..PIECES {
+        sleep(Duration::from_millis(stage.work()) / PIECES).await;
+        client.send(&piece).await;
+    }
+    client.response().await;
+    stage.end(server).await;
+    Ok(())
+}
+
+async fn stream(stage: Stage) -> Result<(), Blocked> {
+    let mut server = stage.start().await?;
+    let mut client = stage.connect(&stage.near(&server), Role::InFlight).await?;
+    client.get(&stage.setup().routes.path(Need::Stream, stage.work() / 20, 20)).await;
+    if !client.wait_for("chunk 0001", Duration::from_secs(5)).await {
+        return Err(Blocked::setup("the stream did not begin"));
+    }
+    stage.stop(&mut server);
+    client.response().await;
+    stage.end(server).await;
+    Ok(())
+}
+
+/// 6 MB, more than the kernel buffers for a client with a small window.
+async fn slow_reader(stage: Stage) -> Result<(), Blocked> {
+    const PIECE: usize = 64 * 1024;
+    let mut server = stage.start().await?;
+    let dial = stage.near(&server).receive_buffer(16 * 1024);
+    let mut client = stage.connect(&dial, Role::InFlight).await?;
+    let body = vec![b'x'; 6 << 20];
+    client.post(&stage.path(Need::Echo, 0), body.len(), "").await;
+    client.send(&body).await;
+    if !client.wait_for("\r\n\r\n", Duration::from_secs(5)).await {
+        return Err(Blocked::setup("the response did not begin"));
+    }
+    stage.stop(&mut server);
+    let pause = Duration::from_millis(stage.work()) / 40;
+    client.response_slowly(40, PIECE, pause).await;
+    stage.end(server).await;
+    Ok(())
+}
+
+async fn waits_for_continue(stage: Stage) -> Result<(), Blocked> {
+    let mut server = stage.start().await?;
+    let mut client = stage.connect(&stage.near(&server), Role::InFlight).await?;
+    client.post(&stage.path(Need::Echo, 0), 5, "Expect: 100-continue\r\n").await;
+    stage.settle().await;
+    stage.stop(&mut server);
+    sleep(Duration::from_millis(50)).await;
+    // A client may send the body without it too, after a while (RFC 9110, section 10.1.1).
+    client.wait_for("\r\n\r\n", Duration::from_millis(500)).await;
+    client.send(b"hello").await;
+    client.response().await;
+    stage.end(server).await;
+    Ok(())
+}

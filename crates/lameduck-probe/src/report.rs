@@ -1,0 +1,49 @@
+//! What a run came to, for a person and for a program.
+
+mod json;
+mod text;
+
+pub use json::json;
+pub use text::{Paint, explain, table};
+
+use crate::run::CaseResult;
+use crate::verdict::Verdict;
+
+/// How many cases came to what. Only what ran is in the score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Score {
+    /// Passed.
+    pub passed: usize,
+    /// Ran and did not pass.
+    pub failed: usize,
+    /// Not run, for lack of a route or protocol.
+    pub skipped: usize,
+    /// Not run to their end.
+    pub could_not_run: usize,
+}
+
+impl Score {
+    /// Counts.
+    #[must_use]
+    pub fn of(results: &[CaseResult]) -> Self {
+        let count = |f: fn(Verdict) -> bool| {
+            results.iter().filter(|result| f(result.judgement.verdict)).count()
+        };
+        Self {
+            passed: count(|verdict| verdict == Verdict::Pass),
+            failed: count(Verdict::is_failure),
+            skipped: count(|verdict| verdict == Verdict::Skipped),
+            could_not_run: count(|verdict| verdict == Verdict::CouldNotRun),
+        }
+    }
+
+    /// 0 if all that ran passed, 1 if a case failed, 2 if nothing ran or a case could not be run to its end.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self { failed: 1.., .. } => 1,
+            Self { could_not_run: 1.., .. } | Self { passed: 0, .. } => 2,
+            Self { .. } => 0,
+        }
+    }
+}
