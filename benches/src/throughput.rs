@@ -27,11 +27,14 @@ pub(crate) fn http1(
     rounds: Option<usize>,
     results: &mut Results,
 ) -> Result<(), Failure> {
-    let kinds = tools.there(&[Kind::Lameduck, Kind::Auto, Kind::Axum, Kind::Go]);
-    for (life, title) in [
-        (Life::Kept, format!("{CONNECTIONS} kept connections")),
-        (Life::OneRequest, format!("a connection per request, {CONNECTIONS} at a time")),
+    let kinds = [Kind::Lameduck, Kind::Auto, Kind::Axum, Kind::Go];
+    // What a connection costs nobody can save, and nobody's load goes beyond it.
+    let fresh = [&kinds[..], &[Kind::Bare, Kind::Floor]].concat();
+    for (life, kinds, title) in [
+        (Life::Kept, &kinds[..], format!("{CONNECTIONS} kept connections")),
+        (Life::OneRequest, &fresh, format!("a connection per request, {CONNECTIONS} at a time")),
     ] {
+        let kinds = tools.there(kinds);
         compare(&title, &kinds, rounds, results, |server| load::run(server, life))?;
     }
     Ok(())

@@ -8,6 +8,7 @@
 //! | `lameduck` | `Service::run` |
 //! | `bare`, `bare-http2` | the hyper connection that lameduck builds on, without its record |
 //! | `auto` | hyper-util's auto server behind an accept loop, as its examples show it |
+//! | `floor` | no server: accept, read, write, close, on one thread |
 //! | `axum` | `axum::serve(listener, router).with_graceful_shutdown(signal)`, as its documentation shows it |
 //! | `axum-made` | the same with `router.into_make_service()`, which spares it work on each connection |
 //!
@@ -16,6 +17,7 @@
 
 mod auto;
 mod bare;
+mod floor;
 mod listener;
 mod router;
 mod stop;
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         "lameduck" => lameduck(port, router),
         "bare" => run(bare::http1(port, router)),
         "bare-http2" => run(bare::http2(port, router)),
+        "floor" => exit_code(floor::serve(port)),
         "auto" => run(auto::serve(port, router)),
         "axum" => run(axum_serve(port, router)),
         "axum-made" => run(axum_made(port, router)),
@@ -50,7 +53,9 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: PORT=n [ROUTES=n] bench-server lameduck|bare|bare-http2|auto|axum|axum-made");
+    eprintln!(
+        "usage: PORT=n [ROUTES=n] bench-server lameduck|bare|bare-http2|floor|auto|axum|axum-made"
+    );
     ExitCode::from(2)
 }
 
@@ -80,7 +85,11 @@ fn lameduck(port: u16, router: Router) -> ExitCode {
 /// What `#[tokio::main]` does.
 fn run(server: impl Future<Output = std::io::Result<()>>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    match runtime.and_then(|runtime| runtime.block_on(server)) {
+    exit_code(runtime.and_then(|runtime| runtime.block_on(server)))
+}
+
+fn exit_code(result: std::io::Result<()>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench-server: {error}");
