@@ -241,8 +241,11 @@ fn a7_a_handler_that_does_not_fit_the_budget_is_cut_at_its_end() {
 
 #[test]
 fn many_hanging_requests_are_all_told_503() {
+    // More than the report lists. Not many more: in a debug build each answer over TLS takes a millisecond, and all of
+    // them have 250.
+    const CLIENTS: u64 = 110;
     let server = short();
-    let mut clients: Vec<Client> = (0..200).map(|_| connect(&server)).collect();
+    let mut clients: Vec<Client> = (0..CLIENTS).map(|_| connect(&server)).collect();
     for client in &mut clients {
         client.get("/hang").unwrap();
     }
@@ -253,7 +256,7 @@ fn many_hanging_requests_are_all_told_503() {
     }
     let report = forced(&server);
     about(server.wait_exit(SECOND).at - at, SECOND);
-    assert_eq!(report["requests"]["answered_503"], 200);
+    assert_eq!(report["requests"]["answered_503"], CLIENTS);
     assert_eq!(report["stuck"].as_array().unwrap().len(), 100);
-    assert_eq!(report["stuck_unlisted"], 100);
+    assert_eq!(report["stuck_unlisted"], CLIENTS - 100);
 }
