@@ -7,14 +7,16 @@ mod interrupt;
 mod parse;
 mod progress;
 
+use std::fs::File;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use lameduck_probe::report::{Paint, Score, explain, json, table};
+use jiff::Timestamp;
+use lameduck_probe::report::{Paint, Score, explain, html, json, table};
 use lameduck_probe::{Case, CaseResult, Routes, ServerCommand, Setup, Signal, all_cases, run};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -52,6 +54,9 @@ pub(crate) struct Arguments {
     /// Write everything that was seen to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write one self-contained page to this file: the verdicts, and a timeline of each case
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Explain the cases, and run none
     #[arg(long)]
     list: bool,
@@ -93,12 +98,8 @@ fn attempt(arguments: &Arguments) -> Result<ExitCode, String> {
         start_limit: arguments.start_limit,
     });
     // Before the run, so that half a minute is not spent on what can't be written.
-    let mut file = match &arguments.json {
-        Some(path) => Some(
-            std::fs::File::create(path).map_err(|error| format!("{}: {error}", path.display()))?,
-        ),
-        None => None,
-    };
+    let mut json_file = created(arguments.json.as_deref())?;
+    let mut html_file = created(arguments.html.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
     let results = match runtime.block_on(run_or_interrupt(&setup, &cases))? {
@@ -108,12 +109,23 @@ fn attempt(arguments: &Arguments) -> Result<ExitCode, String> {
             return Ok(ExitCode::from(128 + signal));
         }
     };
-    if let Some(file) = &mut file {
+    if let Some(file) = &mut json_file {
         let text = json(&setup, &results).map_err(|error| error.to_string())?;
         file.write_all(text.as_bytes()).map_err(|error| format!("--json: {error}"))?;
     }
+    let now = Timestamp::now();
+    if let Some(file) = &mut html_file {
+        let text = html(&setup, &results, &now.strftime("%Y-%m-%d %H:%M UTC").to_string());
+        file.write_all(text.as_bytes()).map_err(|error| format!("--html: {error}"))?;
+    }
     print(&table(&results, paint()));
     Ok(ExitCode::from(Score::of(&results).exit_code()))
+}
+
+fn created(path: Option<&Path>) -> Result<Option<File>, String> {
+    let create =
+        |path: &Path| File::create(path).map_err(|error| format!("{}: {error}", path.display()));
+    path.map(create).transpose()
 }
 
 enum Ended {
