@@ -1,13 +1,17 @@
 //! What a run came to, for a person and for a program.
 
+mod compare;
 mod escape;
 mod html;
 mod json;
+mod junit;
 mod text;
 mod timeline;
 
+pub use compare::{CompareError, Layout, Run, compare};
 pub use html::html;
 pub use json::json;
+pub use junit::junit;
 pub use text::{Paint, explain, table};
 
 use std::fmt;

@@ -7,7 +7,7 @@ use crate::run::CaseResult;
 use crate::stage::Setup;
 
 /// Goes up when a field changes its meaning or goes away.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 #[derive(Serialize)]
 struct Document<'a> {

@@ -161,21 +161,27 @@ fn row(number: u32, lane: &[&Exchange], record: &Record, demands: &[Demand], zer
         None => (last, None),
     };
     let whole = bars.len();
-    // The last ones show what the stop made of the connection.
-    let mut place = 0;
-    bars.retain(|bar| {
-        place += 1;
-        place + BARS > whole || bar.faulty
-    });
-    let surplus = bars.len().saturating_sub(BARS);
-    bars.drain(..surplus);
+    // The faults; and of the rest the last ones, as they show what the stop made of the connection.
+    let faults = bars.iter().filter(|bar| bar.faulty).count().min(BARS);
+    let (mut faults, mut others) = (faults, BARS - faults);
+    let mut kept: Vec<_> = bars
+        .into_iter()
+        .rev()
+        .filter(|bar| {
+            let room = if bar.faulty { &mut faults } else { &mut others };
+            let fits = *room > 0;
+            *room -= usize::from(fits);
+            fits
+        })
+        .collect();
+    kept.reverse();
     Row {
         label: label(number, role),
         end,
         fault,
         open,
-        earlier: whole - bars.len(),
-        bars,
+        earlier: whole - kept.len(),
+        bars: kept,
         marks: Vec::new(),
     }
 }
