@@ -8,7 +8,7 @@ mod drawing;
 use std::fmt::Write as _;
 
 use super::escape::{clip, escape};
-use super::timeline::{Timeline, timeline};
+use super::timeline::{Timeline, signal_name, timeline};
 use super::{Score, cases_of};
 use crate::case::Case;
 use crate::run::CaseResult;
@@ -37,10 +37,10 @@ pub fn html(setup: &Setup, results: &[CaseResult], date: &str) -> String {
          <style>\n{STYLE}</style></head>\n<body>{SHAPES}\n\
          <header><h1>lameduck probe</h1>\n<p class=\"command\"><code>{command}</code></p>\n\
          <p class=\"score {}\">{score}</p>\n\
-         <p class=\"small\">{}; signal {}, grace {} ms, round trip of those far away {} ms; lameduck-probe {}</p></header>\n",
-        if score.failed > 0 { "bad" } else { "good" },
+         <p class=\"small\">{}; {}, grace {} ms, round trip of those far away {} ms; lameduck-probe {}</p></header>\n",
+        if score.exit_code() == 0 { "good" } else { "bad" },
         escape(date),
-        setup.signal.as_raw(),
+        signal_name(setup.signal.as_raw()),
         setup.grace.as_millis(),
         setup.rtt.as_millis(),
         env!("CARGO_PKG_VERSION"),

@@ -15,7 +15,7 @@ use crate::demand::Demand;
 use crate::outcome::Outcome;
 use crate::record::{Micros, Record};
 
-pub(super) use axis::{Axis, Line, LineKind};
+pub(super) use axis::{Axis, Line, LineKind, signal_name};
 
 /// How many rows a drawing has at most.
 pub(super) const ROWS: usize = 24;

@@ -54,26 +54,37 @@ pub(super) fn draw(page: &mut String, id: &str, timeline: &Timeline) {
     for (place, row) in rows.iter().enumerate() {
         draw_row(page, axis, row, top + (place as f64 + 0.5) * ROW, width);
     }
+    let level = |level: usize| (levels - level) as f64 * LEVEL;
     for line in lines {
-        let x = x(axis, line.at);
-        let level = (levels - line.level) as f64 * LEVEL;
-        let class = match line.kind {
-            LineKind::Signal => "signal",
-            LineKind::Listener => "listener",
-            LineKind::Exit => "exit",
-            LineKind::Killed => "killed",
-        };
+        let (x, begin) = (x(axis, line.at), level(line.level) - 10.0);
+        let _ = writeln!(
+            page,
+            "<path class=\"across {}\" d=\"M{x:.1} {begin:.0}V{bottom:.0}\"/>",
+            class(line.kind)
+        );
+    }
+    // Above all lines, so that none crosses a word.
+    for line in lines {
         let (anchor, shift) = if line.leftwards { ("end", -4.0) } else { ("start", 4.0) };
         let _ = writeln!(
             page,
-            "<g class=\"across {class}\"><path d=\"M{x:.1} {:.0}V{bottom:.0}\"/>\
-             <text x=\"{:.1}\" y=\"{level:.0}\" text-anchor=\"{anchor}\">{}</text></g>",
-            level - 10.0,
-            x + shift,
+            "<text class=\"across {}\" x=\"{:.1}\" y=\"{:.0}\" text-anchor=\"{anchor}\">{}</text>",
+            class(line.kind),
+            x(axis, line.at) + shift,
+            level(line.level),
             escape(&line.label)
         );
     }
     page.push_str("</svg>\n");
+}
+
+fn class(kind: LineKind) -> &'static str {
+    match kind {
+        LineKind::Signal => "signal",
+        LineKind::Listener => "listener",
+        LineKind::Exit => "exit",
+        LineKind::Killed => "killed",
+    }
 }
 
 fn x(axis: &Axis, at: i64) -> f64 {
@@ -99,7 +110,7 @@ fn draw_row(page: &mut String, axis: &Axis, row: &Row, y: f64, width: f64) {
         page,
         "<text class=\"label\" x=\"{:.0}\" y=\"{:.1}\">{}{earlier}</text>\
          <path class=\"open\" d=\"M{:.1} {y:.1}H{:.1}\"/>",
-        LEFT - 8.0,
+        LEFT - 12.0,
         y + 4.0,
         escape(&row.label),
         x(axis, row.open.0),

@@ -134,7 +134,8 @@ pub(super) fn lines(record: &Record, zero: Micros, axis: &Axis) -> Vec<Line> {
     all.into_iter().map(place).collect()
 }
 
-fn signal_name(number: i32) -> String {
+/// As people write it: SIGTERM.
+pub(in crate::report) fn signal_name(number: i32) -> String {
     let known = [(1, "HUP"), (2, "INT"), (3, "QUIT"), (6, "ABRT"), (9, "KILL"), (10, "USR1")];
     let more = [(11, "SEGV"), (12, "USR2"), (15, "TERM"), (28, "WINCH")];
     let found = known.iter().chain(&more).find(|(known, _)| *known == number);

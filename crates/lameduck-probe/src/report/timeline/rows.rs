@@ -100,7 +100,7 @@ impl Row {
         } else {
             (self.open.0.min(from), self.open.1.max(at))
         };
-        self.label = label(silence.connection, silence.role);
+        self.label = format!("#{} {}", silence.connection, role_word(silence.role));
         let (kind, word) = match silence.ending {
             Ending::Closed => (MarkKind::Closed, "closed"),
             Ending::Reset => (MarkKind::Broken, "reset"),
@@ -116,10 +116,6 @@ impl Row {
 
 fn begin(exchange: &Exchange) -> Micros {
     exchange.sent.unwrap_or(exchange.connect)
-}
-
-fn label(connection: u32, role: Role) -> String {
-    format!("#{connection} {}", role_word(role))
 }
 
 fn role_word(role: Role) -> &'static str {
@@ -155,7 +151,7 @@ fn row(number: u32, lane: &[&Exchange], record: &Record, demands: &[Demand], zer
         bars.iter().map(|bar| bar.end).max().unwrap_or_default(),
     );
     let last = lane.last().map_or_else(String::new, |exchange| word(exchange));
-    let role = lane.last().map_or(Role::Idle, |exchange| exchange.role);
+    let role = lane.last().map_or("connection", |exchange| role_word(exchange.role));
     let (end, fault) = match worst {
         Some((_, end, why)) => (end, Some(why)),
         None => (last, None),
@@ -176,7 +172,7 @@ fn row(number: u32, lane: &[&Exchange], record: &Record, demands: &[Demand], zer
         .collect();
     kept.reverse();
     Row {
-        label: label(number, role),
+        label: format!("#{number} {role}"),
         end,
         fault,
         open,
