@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::json::VERSION;
+use super::timeline::signal_name;
 use crate::verdict::{Judgement, Verdict};
 
 /// How the table is written.
@@ -169,20 +170,24 @@ fn cell(judgement: &Judgement) -> String {
 
 fn differences(runs: &[Run], names: &[String], ids: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
-    let options: [(&str, fn(&Document) -> String); 4] = [
-        ("version of the probe", |of| of.probe.clone()),
-        ("signal", |of| of.signal.to_string()),
-        ("grace", |of| format!("{} ms", of.grace_ms)),
-        ("round trip", |of| format!("{} ms", of.rtt_ms)),
-    ];
-    for (what, value) in options {
-        let values: Vec<_> = runs.iter().map(|run| value(&run.document)).collect();
-        if values.iter().any(|value| *value != values[0]) {
-            let each = names.iter().zip(&values).map(|(name, value)| {
-                format!("{name} {}", if value.is_empty() { "unknown" } else { value })
-            });
+    let options = runs.iter().map(|run| {
+        let Document { probe, signal, grace_ms, rtt_ms, .. } = &run.document;
+        let probe = if probe.is_empty() { "unknown" } else { probe };
+        [
+            ("version of the probe", probe.to_owned()),
+            ("signal", signal_name(*signal)),
+            ("grace", format!("{grace_ms} ms")),
+            ("round trip", format!("{rtt_ms} ms")),
+        ]
+    });
+    let options: Vec<_> = options.collect();
+    for place in 0..options.first().map_or(0, |of| of.len()) {
+        let values = || options.iter().map(|of| &of[place]);
+        if values().any(|value| *value != options[0][place]) {
+            let each =
+                names.iter().zip(values()).map(|(name, (_, value))| format!("{name} {value}"));
             let each: Vec<_> = each.collect();
-            found.push(format!("{what} ({})", each.join(", ")));
+            found.push(format!("{} ({})", options[0][place].0, each.join(", ")));
         }
     }
     for (run, name) in runs.iter().zip(names) {

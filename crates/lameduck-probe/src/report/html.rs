@@ -143,7 +143,7 @@ fn section(page: &mut String, case: &Case, result: &CaseResult) {
             faults(page, &timeline);
         }
         None => {
-            page.push_str("<p class=\"small\">No signal was sent: there is nothing to draw.</p>\n")
+            page.push_str("<p class=\"small\">No signal was sent: there is nothing to draw.</p>\n");
         }
     }
     if judgement.verdict != Verdict::Pass {

@@ -51,8 +51,16 @@ pub(super) fn draw(page: &mut String, id: &str, timeline: &Timeline) {
             bottom + 14.0
         );
     }
+    let middle = |place: usize| top + (place as f64 + 0.5) * ROW;
     for (place, row) in rows.iter().enumerate() {
-        draw_row(page, axis, row, top + (place as f64 + 0.5) * ROW, width);
+        if let Some(fault) = &row.fault {
+            let _ = writeln!(
+                page,
+                "<rect class=\"stripe\" x=\"0\" y=\"{:.1}\" width=\"{width:.0}\" height=\"{ROW}\"><title>{}</title></rect>",
+                middle(place) - ROW / 2.0,
+                escape(fault)
+            );
+        }
     }
     let level = |level: usize| (levels - level) as f64 * LEVEL;
     for line in lines {
@@ -62,6 +70,9 @@ pub(super) fn draw(page: &mut String, id: &str, timeline: &Timeline) {
             "<path class=\"across {}\" d=\"M{x:.1} {begin:.0}V{bottom:.0}\"/>",
             class(line.kind)
         );
+    }
+    for (place, row) in rows.iter().enumerate() {
+        draw_row(page, axis, row, middle(place));
     }
     // Above all lines, so that none crosses a word.
     for line in lines {
@@ -91,17 +102,9 @@ fn x(axis: &Axis, at: i64) -> f64 {
     LEFT + axis.place(at) / 1000.0 * AXIS
 }
 
-fn draw_row(page: &mut String, axis: &Axis, row: &Row, y: f64, width: f64) {
+fn draw_row(page: &mut String, axis: &Axis, row: &Row, y: f64) {
     let class = if row.fault.is_some() { "row fault" } else { "row" };
     let _ = write!(page, "<g class=\"{class}\">");
-    if let Some(fault) = &row.fault {
-        let _ = write!(
-            page,
-            "<title>{}</title><rect class=\"stripe\" x=\"0\" y=\"{:.1}\" width=\"{width:.0}\" height=\"{ROW}\"/>",
-            escape(fault),
-            y - ROW / 2.0
-        );
-    }
     let earlier = match row.earlier {
         0 => String::new(),
         earlier => format!(" (+{earlier} before)"),
