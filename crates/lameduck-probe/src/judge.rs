@@ -12,7 +12,7 @@ mod requests;
 mod tests;
 mod told;
 
-pub(crate) use blame::{blame_exchange, blame_silence};
+pub(crate) use blame::{Blame, blame_exchange, blame_silence};
 
 use crate::demand::Demand;
 use crate::record::{Micros, Record};

@@ -164,7 +164,7 @@ fn faults(page: &mut String, timeline: &Timeline) {
                 "<li><b>{} {}</b>: {}",
                 escape(&row.label),
                 escape(&row.end),
-                escape(&clip(fault, 300))
+                escape(fault)
             );
         }
         if all.len() > TOLD {
@@ -194,5 +194,74 @@ fn output(page: &mut String, result: &CaseResult) {
             "<details class=\"output\"><summary>the end of what the server printed</summary><pre>{}</pre></details>",
             escape(&end)
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::html;
+    use crate::record::{Exchange, Process, Record, Role};
+    use crate::{
+        CaseResult, Judgement, Outcome, Routes, ServerCommand, Setup, Signal, Verdict, all_cases,
+    };
+
+    /// Whatever a server does, the page can be opened: all cases at their worst, with long texts that need escapes.
+    #[test]
+    fn the_page_stays_small_enough_for_a_browser() {
+        let long = "<&>".repeat(10_000);
+        let exchange = |n: u32| Exchange {
+            connection: n % 3_000,
+            role: Role::Load,
+            request: long.clone(),
+            connect: 0,
+            sent: Some(n.into()),
+            first_byte: None,
+            end: u64::from(n) + 1,
+            outcome: Outcome::Lost,
+            status: None,
+            says_close: false,
+            retry_after: false,
+            detail: Some(long.clone()),
+        };
+        let process = Process {
+            started: 0,
+            ready: None,
+            signals: vec![(15, 5); 1_000],
+            listener_closed: None,
+            exit: None,
+            watched_until: 9_000_000,
+            output: long.clone(),
+        };
+        let record = Record {
+            exchanges: (0..4_000).map(exchange).collect(),
+            processes: vec![process],
+            ..Record::default()
+        };
+        let judgement = Judgement {
+            verdict: Verdict::Lost { lost: 1, of: 1 },
+            figure: long.clone(),
+            why: long.clone(),
+        };
+        let result = |id: &str, record| CaseResult {
+            id: id.to_owned(),
+            judgement: judgement.clone(),
+            took_ms: 1,
+            record,
+        };
+        let load = all_cases().into_iter().find(|case| case.group() == "load").unwrap();
+        let setup = Arc::new(Setup {
+            command: ServerCommand::new(vec![long.clone()], None).unwrap(),
+            routes: Routes::default(),
+            signal: Signal::TERM,
+            grace: Duration::from_secs(5),
+            rtt: Duration::from_millis(40),
+            start_limit: Duration::from_secs(1),
+        });
+        let page = html(&setup, &[result(load.id, record)], "now");
+        assert!(page.contains("2976 more rows are left out"), "{}", &page[page.len() - 3_000..]);
+        assert!(page.len() < 250_000, "{} bytes for one case", page.len());
     }
 }

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use super::{BARS, Bar, Mark, MarkKind, Offset, ROWS, Row, offset, relative};
 use crate::demand::Demand;
-use crate::judge::{blame_exchange, blame_silence};
+use crate::judge::{Blame, blame_exchange, blame_silence};
 use crate::outcome::Outcome;
 use crate::record::{Ending, Exchange, Fact, Micros, Record, Role, Silence};
 use crate::report::escape::clip;
 use crate::verdict::Verdict;
+
+/// How long a sentence is at most, in characters.
+const TEXT: usize = 200;
 
 /// All that is known of one connection.
 #[derive(Debug, Default)]
@@ -108,10 +111,15 @@ impl Row {
         };
         self.end = word.to_owned();
         self.marks.push(Mark { at, kind, title: format!("{word} {}", relative(at)) });
-        if let Some(blame) = blame_silence(demands, record, silence) {
+        if let Some(blame) = blame_silence(demands, record, silence).map(short) {
             self.fault = Some(blame.why);
         }
     }
+}
+
+/// Its sentence names the request, which may be long.
+fn short(blame: Blame) -> Blame {
+    Blame { why: clip(&blame.why, TEXT), ..blame }
 }
 
 fn begin(exchange: &Exchange) -> Micros {
@@ -135,7 +143,7 @@ fn row(number: u32, lane: &[&Exchange], record: &Record, demands: &[Demand], zer
     let mut bars = Vec::new();
     let mut worst: Option<(Verdict, String, String)> = None;
     for (place, exchange) in lane.iter().enumerate() {
-        let blame = blame_exchange(demands, record, exchange);
+        let blame = blame_exchange(demands, record, exchange).map(short);
         if let Some(blame) = &blame
             && worst.as_ref().is_none_or(|(verdict, ..)| *verdict < blame.verdict)
         {
@@ -215,8 +223,9 @@ fn bar(exchange: &Exchange, first: bool, fault: Option<String>, zero: Micros) ->
         title.push_str(", Retry-After");
     }
     let faulty = fault.is_some();
-    for more in [exchange.detail.as_deref(), fault.as_deref()].into_iter().flatten() {
-        title.push_str(&format!("\n{}", clip(more, 300)));
+    let detail = exchange.detail.as_deref().map(|detail| clip(detail, TEXT));
+    for more in [detail.as_deref(), fault.as_deref()].into_iter().flatten() {
+        title.push_str(&format!("\n{more}"));
     }
     let connect = first.then_some(connect);
     Bar { connect, sent, first_byte, end, outcome: exchange.outcome, faulty, title }
