@@ -3,18 +3,21 @@
 //! Exit codes: 0 all that ran passed; 1 a case failed; 2 misuse, nothing ran, or a case could not be run; 128 + n
 //! ended by signal n, with every server killed.
 
+mod compare;
 mod interrupt;
 mod parse;
 mod progress;
 
+use std::fs::File;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
-use lameduck_probe::report::{Paint, Score, explain, json, table};
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use lameduck_probe::report::{Paint, Score, explain, html, json, junit, table};
 use lameduck_probe::{Case, CaseResult, Routes, ServerCommand, Setup, Signal, all_cases, run};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -27,7 +30,10 @@ const MISUSE: u8 = 2;
     second free port. It is started anew for each case.\n\n\
     Exit codes: 0 all passed; 1 a case failed; 2 misuse, nothing ran, or a case could not be run."
 )]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Option<Action>,
     /// The signal that stops the server
     #[arg(long, default_value = "TERM", value_parser = parse::signal)]
     signal: Signal,
@@ -52,12 +58,24 @@ pub(crate) struct Arguments {
     /// Write everything that was seen to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write one self-contained page to this file: the verdicts, and a timeline of each case
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write the verdicts to this file as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
     /// Explain the cases, and run none
     #[arg(long)]
     list: bool,
     /// The server's command line
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Hold several servers against the cases, from the files of their runs (--json)
+    Compare(compare::Arguments),
 }
 
 /// Does what the arguments ask for.
@@ -72,6 +90,10 @@ pub(crate) fn probe(arguments: &Arguments) -> ExitCode {
 }
 
 fn attempt(arguments: &Arguments) -> Result<ExitCode, String> {
+    if let Some(Action::Compare(files)) = &arguments.action {
+        print(&compare::table(files)?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let cases = chosen(&arguments.only)?;
     if arguments.list {
         let text: Vec<_> = cases.iter().map(|case| explain(case)).collect();
@@ -93,12 +115,9 @@ fn attempt(arguments: &Arguments) -> Result<ExitCode, String> {
         start_limit: arguments.start_limit,
     });
     // Before the run, so that half a minute is not spent on what can't be written.
-    let mut file = match &arguments.json {
-        Some(path) => Some(
-            std::fs::File::create(path).map_err(|error| format!("{}: {error}", path.display()))?,
-        ),
-        None => None,
-    };
+    let mut json_file = created(arguments.json.as_deref())?;
+    let mut html_file = created(arguments.html.as_deref())?;
+    let mut junit_file = created(arguments.junit.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
     let results = match runtime.block_on(run_or_interrupt(&setup, &cases))? {
@@ -108,12 +127,27 @@ fn attempt(arguments: &Arguments) -> Result<ExitCode, String> {
             return Ok(ExitCode::from(128 + signal));
         }
     };
-    if let Some(file) = &mut file {
+    if let Some(file) = &mut json_file {
         let text = json(&setup, &results).map_err(|error| error.to_string())?;
         file.write_all(text.as_bytes()).map_err(|error| format!("--json: {error}"))?;
     }
+    let now = Timestamp::now();
+    if let Some(file) = &mut html_file {
+        let text = html(&setup, &results, &now.strftime("%Y-%m-%d %H:%M UTC").to_string());
+        file.write_all(text.as_bytes()).map_err(|error| format!("--html: {error}"))?;
+    }
+    if let Some(file) = &mut junit_file {
+        let text = junit(&setup, &results, &now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        file.write_all(text.as_bytes()).map_err(|error| format!("--junit: {error}"))?;
+    }
     print(&table(&results, paint()));
     Ok(ExitCode::from(Score::of(&results).exit_code()))
+}
+
+fn created(path: Option<&Path>) -> Result<Option<File>, String> {
+    let create =
+        |path: &Path| File::create(path).map_err(|error| format!("{}: {error}", path.display()));
+    path.map(create).transpose()
 }
 
 enum Ended {

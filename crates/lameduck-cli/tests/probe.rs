@@ -79,6 +79,10 @@ fn a_command_that_does_not_exist_is_named() {
     code(&exit, 2);
     let line = "lameduck probe: there is no program /there/is/no/such-server: check the words behind `--`\n";
     assert_eq!(exit.stderr, line);
+    // It is a server's name behind `--`, and an action of the probe's in front.
+    let exit = run(probe(["--", "compare", "a.json"]), 10 * SECOND);
+    code(&exit, 2);
+    assert!(exit.stderr.contains("there is no program compare: "), "{}", exit.stderr);
 }
 
 #[test]
@@ -205,6 +209,14 @@ fn misuse_is_explained_in_a_line() {
         (
             vec!["--json", "/no/such/folder/x.json", "--", "true"],
             "/no/such/folder/x.json: No such file or directory",
+        ),
+        (
+            vec!["--html", "/no/such/folder/x.html", "--", "true"],
+            "/no/such/folder/x.html: No such file or directory",
+        ),
+        (
+            vec!["--junit", "/no/such/folder/x.xml", "--", "true"],
+            "/no/such/folder/x.xml: No such file or directory",
         ),
     ] {
         let exit = run(probe(words), 10 * SECOND);

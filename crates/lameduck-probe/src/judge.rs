@@ -5,11 +5,14 @@
 //! 2. A demand on requests of which there are none is no pass: the case could not run.
 //! 3. Nothing here waits, reads a clock or knows how the events came about.
 
+mod blame;
 mod ending;
 mod requests;
 #[cfg(test)]
 mod tests;
 mod told;
+
+pub(crate) use blame::{Blame, blame_exchange, blame_silence};
 
 use crate::demand::Demand;
 use crate::record::{Micros, Record};

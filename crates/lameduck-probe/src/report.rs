@@ -1,11 +1,23 @@
 //! What a run came to, for a person and for a program.
 
+mod compare;
+mod escape;
+mod html;
 mod json;
+mod junit;
 mod text;
+mod timeline;
 
+pub use compare::{CompareError, Layout, Run, compare};
+pub use html::html;
 pub use json::json;
+pub use junit::junit;
 pub use text::{Paint, explain, table};
 
+use std::fmt;
+
+use crate::case::Case;
+use crate::cases;
 use crate::run::CaseResult;
 use crate::verdict::Verdict;
 
@@ -46,4 +58,32 @@ impl Score {
             Self { .. } => 0,
         }
     }
+}
+
+impl fmt::Display for Score {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { passed, failed, skipped, could_not_run } = *self;
+        let ran = passed + failed;
+        match (ran, failed) {
+            (0, _) => write!(f, "Nothing ran, so nothing is proved")?,
+            (_, 0) => write!(f, "{passed} of {ran} passed")?,
+            (_, _) => write!(f, "{passed} of {ran} passed, {failed} failed")?,
+        }
+        if skipped > 0 {
+            write!(f, "; {skipped} skipped, not counted")?;
+        }
+        if could_not_run > 0 {
+            write!(f, "; {could_not_run} could not run")?;
+        }
+        f.write_str(".")
+    }
+}
+
+/// The results with what their cases are.
+fn cases_of(results: &[CaseResult]) -> impl Iterator<Item = (&'static Case, &CaseResult)> {
+    let all = cases::all();
+    results.iter().filter_map(move |result| {
+        let case = all.iter().find(|case| case.id == result.id)?;
+        Some((*case, result))
+    })
 }

@@ -212,8 +212,9 @@ impl Server {
             let waited = begun.elapsed();
             if waited >= next_search && !listens_here {
                 next_search = waited + Duration::from_secs(1);
-                if let Some(port) = elsewhere::port(self.pid.as_raw_nonzero().get()) {
-                    return Err(StartError::Elsewhere { port, asked: self.addr.port() });
+                let asked = self.addr.port();
+                if let Some(port) = elsewhere::port(self.pid.as_raw_nonzero().get(), asked) {
+                    return Err(StartError::Elsewhere { port, asked });
                 }
             }
             if waited >= limit {

@@ -70,7 +70,7 @@ pub(super) fn accounted(record: &Record, role: Role) -> Option<Finding> {
 
 /// Pipelined behind a whole response that said `Connection: close`: as that header says, it was not processed
 /// (RFC 9112, section 9.6), and the client knows it.
-fn excused(record: &Record, lost: &Exchange) -> bool {
+pub(super) fn excused(record: &Record, lost: &Exchange) -> bool {
     record.exchanges.iter().any(|before| {
         before.connection == lost.connection
             && before.says_close

@@ -2,17 +2,17 @@
 
 use serde::Serialize;
 
-use super::Score;
-use crate::cases;
+use super::{Score, cases_of};
 use crate::run::CaseResult;
 use crate::stage::Setup;
 
 /// Goes up when a field changes its meaning or goes away.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 #[derive(Serialize)]
 struct Document<'a> {
     version: u32,
+    probe: &'static str,
     command: String,
     signal: i32,
     grace_ms: u128,
@@ -38,14 +38,16 @@ struct Entry<'a> {
 /// # Errors
 /// None that was ever seen: all that is in it can be written.
 pub fn json(setup: &Setup, results: &[CaseResult]) -> serde_json::Result<String> {
-    let all = cases::all();
-    let entries = results.iter().filter_map(|result| {
-        let case = all.iter().find(|case| case.id == result.id)?;
-        Some(Entry { title: case.title, group: case.group(), level: case.level.word(), result })
+    let entries = cases_of(results).map(|(case, result)| Entry {
+        title: case.title,
+        group: case.group(),
+        level: case.level.word(),
+        result,
     });
     let Score { passed, failed, skipped, could_not_run } = Score::of(results);
     serde_json::to_string_pretty(&Document {
         version: VERSION,
+        probe: env!("CARGO_PKG_VERSION"),
         command: setup.command.line(),
         signal: setup.signal.as_raw(),
         grace_ms: setup.grace.as_millis(),

@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::Score;
+use super::{Score, cases_of};
 use crate::case::Case;
-use crate::cases;
 use crate::run::CaseResult;
 use crate::verdict::{Judgement, Verdict};
 
@@ -68,7 +67,7 @@ pub fn table(results: &[CaseResult], paint: Paint) -> String {
     if !failures.is_empty() {
         let _ = write!(text, "\nNot passed:{failures}");
     }
-    let _ = write!(text, "\n{}", score(Score::of(results)));
+    let _ = writeln!(text, "\n{}", Score::of(results));
     text
 }
 
@@ -91,30 +90,4 @@ pub fn explain(case: &Case) -> String {
         let _ = writeln!(text, "  Needs: {}", needs.join(", "));
     }
     text
-}
-
-fn score(score: Score) -> String {
-    let Score { passed, failed, skipped, could_not_run } = score;
-    let ran = passed + failed;
-    let mut text = match (ran, failed) {
-        (0, _) => "Nothing ran, so nothing is proved".to_owned(),
-        (_, 0) => format!("{passed} of {ran} passed"),
-        (_, _) => format!("{passed} of {ran} passed, {failed} failed"),
-    };
-    if skipped > 0 {
-        let _ = write!(text, "; {skipped} skipped, not counted");
-    }
-    if could_not_run > 0 {
-        let _ = write!(text, "; {could_not_run} could not run");
-    }
-    text.push_str(".\n");
-    text
-}
-
-fn cases_of(results: &[CaseResult]) -> impl Iterator<Item = (&'static Case, &CaseResult)> {
-    let all = cases::all();
-    results.iter().filter_map(move |result| {
-        let case = all.iter().find(|case| case.id == result.id)?;
-        Some((*case, result))
-    })
 }

@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::fs;
 
-/// A port on which a process of that group listens; `None` if there is none, or it can't be seen.
-pub(super) fn port(group: i32) -> Option<u16> {
+/// A port other than the one it was asked for on which a process of that group listens; `None` if there is none, or it
+/// can't be seen. It may begin to listen where it was asked to while we look.
+pub(super) fn port(group: i32, asked: u16) -> Option<u16> {
     let sockets = sockets_of(group);
     ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
         .filter_map(|path| fs::read_to_string(path).ok())
-        .find_map(|table| listening(&table, &sockets))
+        .find_map(|table| listening(&table, &sockets, asked))
 }
 
 /// The inodes of all sockets that the group holds.
@@ -31,13 +32,14 @@ fn sockets_of(group: i32) -> HashSet<String> {
         .collect()
 }
 
-/// The first port of a table of `/proc/net/tcp` that is in the state LISTEN (0A) and one of these sockets.
-fn listening(table: &str, sockets: &HashSet<String>) -> Option<u16> {
+/// The first port of a table of `/proc/net/tcp` that is in the state LISTEN (0A), one of these sockets, and not `asked`.
+fn listening(table: &str, sockets: &HashSet<String>, asked: u16) -> Option<u16> {
     table.lines().skip(1).find_map(|line| {
         let fields: Vec<_> = line.split_whitespace().collect();
         let listens = *fields.get(3)? == "0A" && sockets.contains(*fields.get(9)?);
         let (_, port) = fields.get(1)?.rsplit_once(':')?;
-        listens.then(|| u16::from_str_radix(port, 16).ok()).flatten()
+        let port = u16::from_str_radix(port, 16).ok()?;
+        (listens && port != asked).then_some(port)
     })
 }
 
@@ -52,9 +54,10 @@ mod tests {
              1: 0100007F:0050 0100007F:8000 01 00000000:00000000 00:00000000 00000000     0        0 22 1 0\n\
              2: 00000000:0051 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 33 1 0\n";
         let own = |inode: &str| HashSet::from([inode.to_owned()]);
-        assert_eq!(listening(table, &own("11")), Some(8080));
-        assert_eq!(listening(table, &own("22")), None, "a connection is no listener");
-        assert_eq!(listening(table, &own("33")), Some(81));
-        assert_eq!(listening(table, &own("44")), None);
+        assert_eq!(listening(table, &own("11"), 1), Some(8080));
+        assert_eq!(listening(table, &own("22"), 1), None, "a connection is no listener");
+        assert_eq!(listening(table, &own("33"), 1), Some(81));
+        assert_eq!(listening(table, &own("44"), 1), None);
+        assert_eq!(listening(table, &own("11"), 8080), None, "it listens where it was asked to");
     }
 }
