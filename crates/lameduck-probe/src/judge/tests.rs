@@ -238,6 +238,18 @@ fn a_clean_code_is_0_or_that_of_the_signal() {
 }
 
 #[test]
+fn past_the_grace_every_exit_of_its_own_will_do() {
+    let of = |code, signal| {
+        let processes = vec![process(Some((5_000, code, signal)))];
+        of(Demand::OwnEnd, &Record { processes, ..Record::default() })
+    };
+    assert_eq!(of(Some(0), None), Verdict::Pass);
+    assert_eq!(of(Some(75), None), Verdict::Pass);
+    assert_eq!(of(None, Some(TERM)), Verdict::Odd, "not handled");
+    assert_eq!(of(None, Some(6)), Verdict::Odd, "crashed");
+}
+
+#[test]
 fn a_forced_end_does_not_say_success() {
     let of = |code| {
         let processes = vec![process(Some((5_000, Some(code), None)))];
@@ -342,6 +354,7 @@ fn a_demand_that_meets_nothing_is_no_pass() {
         Demand::ExitAfterLastSignal(1),
         Demand::ExitAfterLastResponse(1),
         Demand::CleanCode,
+        Demand::OwnEnd,
         Demand::FailureCode,
         Demand::ListenerClosed(1),
         Demand::GoAway,
