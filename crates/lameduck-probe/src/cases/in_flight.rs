@@ -219,11 +219,12 @@ async fn stream(stage: Stage) -> Result<(), Blocked> {
     Ok(())
 }
 
-/// 6 MB, more than the kernel buffers for a client with a small window.
+/// 6 MB, more than the kernel buffers. (A server's send buffer grows to 4 MB, the client has one of 400 KB: a smaller
+/// one would make hundreds of turns between the two processes of it, and on a busy machine each turn takes its time.)
 async fn slow_reader(stage: Stage) -> Result<(), Blocked> {
     const PIECE: usize = 64 * 1024;
     let mut server = stage.start().await?;
-    let dial = stage.near(&server).receive_buffer(16 * 1024);
+    let dial = stage.near(&server).receive_buffer(200 * 1024);
     let mut client = stage.connect(&dial, Role::InFlight).await?;
     let body = vec![b'x'; 6 << 20];
     client.post(&stage.path(Need::Echo, 0), body.len(), "").await;
