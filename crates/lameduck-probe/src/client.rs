@@ -264,7 +264,7 @@ impl Client {
                 match self.fill(next, 64 * 1024).await {
                     Input::Some => {}
                     Input::Late => break,
-                    input => ended = Some(input),
+                    input @ (Input::Eof | Input::Reset) => ended = Some(input),
                 }
                 if concluded {
                     continue;

@@ -77,7 +77,10 @@ fn excused(record: &Record, lost: &Exchange) -> bool {
 /// sent nothing for so long did not run: it thinks for 10 ms at most. Its connection was idle to any server by then.
 fn dawdled(record: &Record, lost: &Exchange) -> bool {
     const AT_MOST: Micros = 150_000;
-    let Some(sent) = lost.sent.filter(|_| lost.role == Role::Load) else { return false };
+    if (lost.role, lost.outcome) != (Role::Load, Outcome::Lost) {
+        return false;
+    }
+    let Some(sent) = lost.sent else { return false };
     let signal = first_signal(record);
     let same = |before: &&Exchange| before.connection == lost.connection && before.end <= sent;
     let answered = record.exchanges.iter().filter(same).map(|before| before.end).max();
