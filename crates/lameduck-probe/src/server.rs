@@ -1,7 +1,7 @@
 //! The server under test, as a real process.
 //!
 //! 1. It runs in a process group of its own, and that group is killed and reaped when the [`Server`] is dropped: at
-//!    the end of a case, on an error, on a panic, and when the probe itself is told to stop. A [guard](guard) does so
+//!    the end of a case, on an error, on a panic, and when the probe itself is told to stop. A [`guard`] does so
 //!    when the probe is killed.
 //! 2. Its end is seen by a thread that waits for nothing else, so its time is exact. It is reaped only on drop: until
 //!    then its id can belong to nobody else, and a signal can't hit a stranger.
