@@ -46,11 +46,11 @@ fn lameducks_target_passes_every_case_in_time() {
     let words = ["--json", path.to_str().unwrap(), "--", &target()];
     let exit = run(probe(words), Duration::from_secs(90));
     code(&exit, 0);
-    assert!(exit.stdout.contains("53 of 53 passed; 2 skipped, not counted."), "{}", exit.stdout);
+    assert!(exit.stdout.contains("57 of 57 passed; 2 skipped, not counted."), "{}", exit.stdout);
 
     let result: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     let cases = result["cases"].as_array().unwrap();
-    assert_eq!(cases.len(), 55);
+    assert_eq!(cases.len(), 59);
     let request = cases.iter().find(|case| case["id"] == "in-flight/request").unwrap();
     assert_eq!(request["verdict"]["kind"], "pass");
     let exchange = request["record"]["exchanges"].as_array().unwrap().last().unwrap();
@@ -162,6 +162,18 @@ fn ctrl_c_ends_the_run_and_its_servers() {
         assert!(exit.stderr.contains("its servers are killed"), "{}", exit.stderr);
         assert!(!Proc::of(pid_in(&path).unwrap()).runs());
     }
+}
+
+#[test]
+fn a_probe_that_is_killed_leaves_no_server_behind() {
+    let path = file("orphan.pid");
+    let words = ["--only", "stuck/exit", "--", "sh", "-c"];
+    let probe = probe(words).arg(server_with_its_pid_in(&path)).lifetime(30 * SECOND).start();
+    let runs = || pid_in(&path).is_some_and(|pid| Proc::of(pid).runs());
+    assert!(eventually(10 * SECOND, runs), "{}", probe.transcript());
+    probe.signal(Signal::KILL);
+    assert_eq!(probe.wait_exit(5 * SECOND).signal, Some(9));
+    assert!(eventually(5 * SECOND, || !runs()), "{} runs on", pid_in(&path).unwrap());
 }
 
 #[test]

@@ -40,6 +40,8 @@ mod tests {
     use std::collections::HashSet;
 
     use super::all;
+    use crate::case::Case;
+    use crate::demand::Demand;
 
     #[test]
     fn every_id_is_given_once_and_names_its_group() {
@@ -54,6 +56,15 @@ mod tests {
             assert!(plain(group) && plain(name), "{}", case.id);
         }
         assert!(seen.len() >= 40, "{} cases", seen.len());
+    }
+
+    /// While it starts the signal may kill it, and a second Ctrl-C may too.
+    #[test]
+    fn every_case_judges_how_the_process_says_its_end_where_that_is_defined() {
+        let codes = [Demand::CleanCode, Demand::FailureCode, Demand::OwnEnd];
+        let without = |case: &&&Case| !case.demands.iter().any(|demand| codes.contains(demand));
+        let without: Vec<_> = all().iter().filter(without).map(|case| case.id).collect();
+        assert_eq!(without, ["exit/starting", "signals/second-interrupt"]);
     }
 
     #[test]

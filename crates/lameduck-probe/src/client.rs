@@ -48,6 +48,8 @@ enum Input {
 enum Failure {
     Ended(Input),
     Malformed(String),
+    /// The client itself ended it, as its case wants.
+    BrokenOff,
 }
 
 /// The request under way.
@@ -236,6 +238,64 @@ impl Client {
         self.response().await
     }
 
+    /// Reads the response while it sends on, a piece before each pause, as long as `pieces` lasts and the response is
+    /// not there; and then for `more` pieces. The exchange goes on the tape, and how the connection ended meanwhile: by
+    /// the client itself, if it did not.
+    ///
+    /// A piece that the kernel has no room for is left out: nobody reads this body.
+    pub(crate) async fn response_while_sending(
+        &mut self,
+        piece: &[u8],
+        pause: Duration,
+        pieces: u32,
+        more: u32,
+    ) {
+        let mut reader = ResponseReader::new("GET");
+        let mut concluded = false;
+        let (mut ended, mut left) = (None, pieces);
+        while left > 0 && !self.was_reset {
+            left -= 1;
+            match self.stream.try_write(piece) {
+                Err(error) if !is_busy(&error) => self.was_reset = true,
+                Ok(_) | Err(_) => {}
+            }
+            let next = Instant::now() + pause;
+            while ended.is_none() {
+                match self.fill(next, 64 * 1024).await {
+                    Input::Some => {}
+                    Input::Late => break,
+                    input @ (Input::Eof | Input::Reset) => ended = Some(input),
+                }
+                if concluded {
+                    continue;
+                }
+                let result = reader.advance(&mut self.buffer, ended == Some(Input::Eof));
+                let result = match (result, ended) {
+                    (Err(what), _) => Err(Failure::Malformed(what)),
+                    (Ok(Some(response)), _) => Ok(response),
+                    (Ok(None), Some(ended)) => Err(Failure::Ended(ended)),
+                    (Ok(None), None) => continue,
+                };
+                self.record(result);
+                (concluded, left) = (true, more);
+            }
+            tokio::time::sleep_until(next.into()).await;
+        }
+        if !concluded {
+            let input = if self.was_reset { Input::Reset } else { Input::Late };
+            self.record(Err(Failure::Ended(input)));
+        }
+        self.hang_up();
+        let ending = if self.was_reset { Ending::Reset } else { Ending::Closed };
+        self.note_ending(ending);
+    }
+
+    /// Breaks off in the middle of what it does: its kernel sends a reset. Its exchange says so.
+    pub(crate) fn break_off(mut self) {
+        self.record(Err(Failure::BrokenOff));
+        let _ = self.stream.set_zero_linger();
+    }
+
     /// Waits until `text` lies unread, the head included, and leaves it there; false if it does not come.
     pub(crate) async fn wait_for(&mut self, text: &str, within: Duration) -> bool {
         let end = Instant::now() + within;
@@ -286,6 +346,11 @@ impl Client {
         if ending != Ending::Open {
             self.hang_up();
         }
+        self.note_ending(ending);
+        ending
+    }
+
+    fn note_ending(&self, ending: Ending) {
         self.tape.silence(Silence {
             connection: self.connection,
             role: self.role,
@@ -293,7 +358,6 @@ impl Client {
             end: self.tape.now(),
             ending,
         });
-        ending
     }
 
     async fn read_response(&mut self, end: Instant) -> Result<Response, Failure> {
@@ -334,13 +398,30 @@ impl Client {
         }
     }
 
-    /// Ends the exchange: what came of it goes on the tape.
+    /// Ends the exchange, and hangs up if nothing more can come.
     fn conclude(&mut self, result: Result<Response, Failure>) -> Option<Response> {
+        let ends = match &result {
+            Ok(response) => response.says_close(),
+            Err(Failure::Ended(input)) => *input != Input::Late,
+            Err(Failure::Malformed(_) | Failure::BrokenOff) => true,
+        };
+        let response = self.record(result);
+        if ends {
+            self.hang_up();
+        }
+        response
+    }
+
+    /// Ends the exchange: what came of it goes on the tape.
+    fn record(&mut self, result: Result<Response, Failure>) -> Option<Response> {
         let current = self.current.take()?;
         let (outcome, detail) = match &result {
             Ok(response) => (response.outcome(), None),
             Err(Failure::Malformed(what)) => {
                 (Outcome::Bad, Some(format!("no HTTP response: {what}")))
+            }
+            Err(Failure::BrokenOff) => {
+                (Outcome::Bad, Some("the client broke off, as the case wants".to_owned()))
             }
             Err(Failure::Ended(Input::Late)) => (Outcome::Hung, None),
             Err(Failure::Ended(_)) if self.was_refused() => (Outcome::Refused, None),
@@ -382,14 +463,6 @@ impl Client {
             detail,
         });
         self.answered += u32::from(result.is_ok());
-        let ends = match &result {
-            Ok(response) => response.says_close(),
-            Err(Failure::Ended(input)) => *input != Input::Late,
-            Err(Failure::Malformed(_)) => true,
-        };
-        if ends {
-            self.hang_up();
-        }
         result.ok()
     }
 
@@ -404,6 +477,11 @@ impl Client {
             .get(..3)
             .and_then(|code| str::from_utf8(code).ok()?.parse().ok())
     }
+}
+
+/// Nothing is wrong: it has to be tried again.
+fn is_busy(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::Interrupted)
 }
 
 #[cfg(test)]

@@ -29,6 +29,8 @@ pub enum Demand {
     ExitAfterLastResponse(u64),
     /// It exited with 0, or with 128 + the signal, which supervisors take for the same.
     CleanCode,
+    /// It ended by an exit of its own, whatever its code: no signal killed it.
+    OwnEnd,
     /// It exited with a code that says that not all went well.
     FailureCode,
     /// The listener was closed within that many milliseconds from the signal.

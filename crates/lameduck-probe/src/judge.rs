@@ -75,6 +75,7 @@ fn hold(demand: Demand, record: &Record, grace_ms: u64) -> Option<Finding> {
         Demand::ExitAfterLastSignal(ms) => ending::within(record, ms, ending::From::LastSignal),
         Demand::ExitAfterLastResponse(ms) => ending::within(record, ms, ending::From::LastResponse),
         Demand::CleanCode => ending::clean_code(record),
+        Demand::OwnEnd => ending::own_end(record),
         Demand::FailureCode => ending::failure_code(record),
         Demand::ListenerClosed(ms) => ending::listener_closed(record, ms),
         Demand::GoAway => told::go_away(record),
@@ -95,7 +96,8 @@ fn figure(record: &Record) -> String {
 }
 
 fn praise(record: &Record) -> String {
-    let asked = record.exchanges.len();
+    // A pass has bad ones only where the client itself broke off.
+    let asked = record.exchanges.len() - requests::counted(record, crate::Outcome::Bad);
     if asked == 0 {
         return "ended by itself".to_owned();
     }

@@ -110,7 +110,7 @@ pub async fn run_case(setup: &Arc<Setup>, case: &'static Case) -> CaseResult {
     worst
 }
 
-/// If it was late and this machine stood still meanwhile, it is run once more.
+/// If it was late or lost something, and this machine stood still meanwhile, it is run once more.
 async fn once(setup: &Arc<Setup>, case: &'static Case) -> CaseResult {
     match attempt(setup, case).await {
         Ok(result) => result,
@@ -127,7 +127,7 @@ async fn attempt(setup: &Arc<Setup>, case: &'static Case) -> Result<CaseResult, 
     let mut stall = Stall::default();
     let driven = tokio::select! {
         driven = timeout(limit, (case.drive)(stage)) => driven,
-        never = stall.watch() => match never {},
+        never = stall.watch(&tape) => match never {},
     };
     let record = tape.record();
     let judgement = match driven {
@@ -140,7 +140,7 @@ async fn attempt(setup: &Arc<Setup>, case: &'static Case) -> Result<CaseResult, 
             limit.as_secs()
         )),
     };
-    match stall.discount(judgement) {
+    match stall.discount(judgement, &record) {
         Ok(judgement) => Ok(result(case, begun, record, judgement)),
         Err(judgement) => Err(result(case, begun, record, judgement)),
     }

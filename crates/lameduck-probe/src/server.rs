@@ -1,7 +1,8 @@
 //! The server under test, as a real process.
 //!
 //! 1. It runs in a process group of its own, and that group is killed and reaped when the [`Server`] is dropped: at
-//!    the end of a case, on an error, on a panic, and when the probe itself is told to stop.
+//!    the end of a case, on an error, on a panic, and when the probe itself is told to stop. A [`guard`] does so
+//!    when the probe is killed.
 //! 2. Its end is seen by a thread that waits for nothing else, so its time is exact. It is reaped only on drop: until
 //!    then its id can belong to nobody else, and a signal can't hit a stranger.
 //! 3. What it prints is read for ever, so that it can't block on it; only the end is kept.
@@ -10,6 +11,7 @@
 mod command;
 mod elsewhere;
 mod error;
+mod guard;
 mod output;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -29,6 +31,7 @@ use tokio::time::{sleep, timeout};
 
 pub use self::command::ServerCommand;
 pub use self::error::StartError;
+use self::guard::Guard;
 use self::output::Output;
 use crate::client::get_status;
 use crate::port::free_port;
@@ -59,6 +62,7 @@ pub struct Server {
     end: watch::Receiver<Option<Status>>,
     seen: Arc<Mutex<Process>>,
     watching: JoinSet<()>,
+    guard: Option<Guard>,
 }
 
 impl Server {
@@ -115,6 +119,7 @@ impl Server {
             end: watch_end(pid),
             seen: Arc::new(Mutex::new(seen)),
             watching: JoinSet::new(),
+            guard: Some(Guard::of(pid)),
         })
     }
 
@@ -246,6 +251,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        drop(self.guard.take());
         let _ = kill_process_group(self.pid, Signal::KILL);
         let _ = self.child.wait();
     }

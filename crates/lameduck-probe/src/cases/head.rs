@@ -22,7 +22,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[],
         alone: false,
         runs: 1,
-        demands: &[Demand::Accounted(Role::InFlight), Demand::ExitInGrace],
+        demands: &[Demand::Accounted(Role::InFlight), Demand::ExitInGrace, Demand::CleanCode],
         drive: |stage| Box::pin(completed(stage)),
     },
     Case {
@@ -34,7 +34,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[],
         alone: false,
         runs: 1,
-        demands: &[Demand::ExitInGrace],
+        demands: &[Demand::ExitInGrace, Demand::OwnEnd],
         drive: |stage| Box::pin(never_completed(stage)),
     },
     Case {
@@ -46,7 +46,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[],
         alone: false,
         runs: 1,
-        demands: &[Demand::ExitInGrace],
+        demands: &[Demand::ExitInGrace, Demand::OwnEnd],
         drive: |stage| Box::pin(slow_writer(stage)),
     },
 ];

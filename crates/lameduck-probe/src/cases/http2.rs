@@ -37,7 +37,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::Http2, Need::Sleep],
         alone: false,
         runs: 1,
-        demands: &[Demand::GoAway, Demand::Answered(Role::InFlight)],
+        demands: &[Demand::GoAway, Demand::Answered(Role::InFlight), Demand::CleanCode],
         drive: |stage| Box::pin(streams(stage)),
     },
     Case {
@@ -49,7 +49,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::Http2, Need::Sleep],
         alone: false,
         runs: 1,
-        demands: &[Demand::GoAwayTwice],
+        demands: &[Demand::GoAwayTwice, Demand::CleanCode],
         drive: |stage| Box::pin(streams(stage)),
     },
     Case {
@@ -61,7 +61,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::Http2, Need::Sleep],
         alone: false,
         runs: 1,
-        demands: &[Demand::Accounted(Role::Late), Demand::ExitInGrace],
+        demands: &[Demand::Accounted(Role::Late), Demand::ExitInGrace, Demand::CleanCode],
         drive: |stage| Box::pin(late(stage)),
     },
     Case {
@@ -73,7 +73,12 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::Http2],
         alone: false,
         runs: 1,
-        demands: &[Demand::GoAway, Demand::ExitInGrace, Demand::ExitWithin(1_500)],
+        demands: &[
+            Demand::GoAway,
+            Demand::ExitInGrace,
+            Demand::ExitWithin(1_500),
+            Demand::CleanCode,
+        ],
         drive: |stage| Box::pin(idle(stage, Manners::Good)),
     },
     Case {
@@ -85,7 +90,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::Http2],
         alone: false,
         runs: 1,
-        demands: &[Demand::ExitInGrace],
+        demands: &[Demand::ExitInGrace, Demand::OwnEnd],
         drive: |stage| Box::pin(idle(stage, Manners::NoSettings)),
     },
     Case {
@@ -97,7 +102,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::Http2],
         alone: false,
         runs: 1,
-        demands: &[Demand::ExitInGrace],
+        demands: &[Demand::ExitInGrace, Demand::OwnEnd],
         drive: |stage| Box::pin(idle(stage, Manners::NoPong)),
     },
     Case {
@@ -109,7 +114,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::Http2, Need::Hang],
         alone: false,
         runs: 1,
-        demands: &[Demand::TurnedAway(Role::Endless), Demand::ExitInGrace],
+        demands: &[Demand::TurnedAway(Role::Endless), Demand::ExitInGrace, Demand::OwnEnd],
         drive: |stage| Box::pin(stuck(stage)),
     },
 ];

@@ -17,8 +17,12 @@ use crate::stage::Stage;
 
 const HOLDS: &str = "A load balancer keeps such connections open for minutes: a server that waits for them ends by SIGKILL.";
 const RULE: &str = "RFC 9112, section 9.5: a server may close an idle connection at any time, and should do so in order";
-const CLOSED: &[Demand] =
-    &[Demand::Closed(Role::Idle), Demand::ExitInGrace, Demand::ExitWithin(1_500)];
+const CLOSED: &[Demand] = &[
+    Demand::Closed(Role::Idle),
+    Demand::ExitInGrace,
+    Demand::ExitWithin(1_500),
+    Demand::CleanCode,
+];
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -78,7 +82,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[],
         alone: false,
         runs: 1,
-        demands: &[Demand::Accounted(Role::Late), Demand::ExitInGrace],
+        demands: &[Demand::Accounted(Role::Late), Demand::ExitInGrace, Demand::CleanCode],
         drive: |stage| Box::pin(late(stage, true)),
     },
     Case {
@@ -90,7 +94,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[],
         alone: false,
         runs: 1,
-        demands: &[Demand::Accounted(Role::Late), Demand::ExitInGrace],
+        demands: &[Demand::Accounted(Role::Late), Demand::ExitInGrace, Demand::CleanCode],
         drive: |stage| Box::pin(late(stage, false)),
     },
 ];

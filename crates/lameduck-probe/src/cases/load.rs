@@ -13,7 +13,8 @@ use crate::stage::Stage;
 
 /// What is lost depends on what is under way in the very millisecond.
 const RUNS: u32 = 5;
-const NOTHING_LOST: &[Demand] = &[Demand::Accounted(Role::Load), Demand::ExitInGrace];
+const NOTHING_LOST: &[Demand] =
+    &[Demand::Accounted(Role::Load), Demand::ExitInGrace, Demand::CleanCode];
 const KEEP_ALIVE_RULE: &str =
     "RFC 9112, section 9.6: answer with the close option, then close in stages";
 
@@ -64,7 +65,19 @@ pub(super) const CASES: &[Case] = &[
         alone: true,
         runs: RUNS,
         demands: NOTHING_LOST,
-        drive: |stage| Box::pin(renewed(stage)),
+        drive: |stage| Box::pin(renewed(stage, Wire::Near)),
+    },
+    Case {
+        id: "load/fresh-far",
+        title: "The same from a round trip away",
+        level: Level::Must,
+        why: "From afar a connection is open for a while before its first request comes: who closes it as idle at the signal loses that.",
+        rule: "RFC 9112, section 9.5: a client may send while the server closes",
+        needs: &[],
+        alone: true,
+        runs: RUNS,
+        demands: NOTHING_LOST,
+        drive: |stage| Box::pin(renewed(stage, Wire::Far)),
     },
 ];
 
@@ -74,12 +87,18 @@ enum Wire {
     Far,
 }
 
+impl Wire {
+    fn dial(self, stage: &Stage, server: &Server) -> Result<Dial, Blocked> {
+        match self {
+            Self::Near => Ok(stage.near(server)),
+            Self::Far => stage.far(server),
+        }
+    }
+}
+
 async fn kept(stage: Stage, wire: Wire, handler_ms: Option<u64>) -> Result<(), Blocked> {
     let server = stage.start().await?;
-    let dial: Dial = match wire {
-        Wire::Near => stage.near(&server),
-        Wire::Far => stage.far(&server)?,
-    };
+    let dial = wire.dial(&stage, &server)?;
     let root = stage.setup().routes.root().to_owned();
     let what = KeepAlive {
         clients: 50,
@@ -93,10 +112,11 @@ async fn kept(stage: Stage, wire: Wire, handler_ms: Option<u64>) -> Result<(), B
     through_the_stop(stage, server, loading).await
 }
 
-async fn renewed(stage: Stage) -> Result<(), Blocked> {
+async fn renewed(stage: Stage, wire: Wire) -> Result<(), Blocked> {
     let server = stage.start().await?;
+    let dial = wire.dial(&stage, &server)?;
     let path = stage.setup().routes.root();
-    let loading = fresh(&stage.near(&server), stage.tape(), 50, path, stage.limit());
+    let loading = fresh(&dial, stage.tape(), 50, path, stage.setup().rtt, stage.limit());
     through_the_stop(stage, server, loading).await
 }
 

@@ -26,6 +26,7 @@ pub(super) const CASES: &[Case] = &[
             Demand::Accounted(Role::Fresh),
             Demand::Answered(Role::InFlight),
             Demand::ExitInGrace,
+            Demand::CleanCode,
         ],
         drive: |stage| Box::pin(arrivals(stage)),
     },
@@ -38,7 +39,11 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::Sleep],
         alone: false,
         runs: 1,
-        demands: &[Demand::ListenerClosed(500), Demand::Answered(Role::InFlight)],
+        demands: &[
+            Demand::ListenerClosed(500),
+            Demand::Answered(Role::InFlight),
+            Demand::CleanCode,
+        ],
         drive: |stage| Box::pin(arrivals(stage)),
     },
 ];

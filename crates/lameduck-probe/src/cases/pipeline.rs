@@ -20,6 +20,7 @@ pub(super) const CASES: &[Case] = &[Case {
         Demand::Answered(Role::InFlight),
         Demand::Accounted(Role::Pipelined),
         Demand::ExitInGrace,
+        Demand::CleanCode,
     ],
     drive: |stage| Box::pin(pipelined(stage)),
 }];

@@ -23,7 +23,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::Ready, Need::Sleep],
         alone: false,
         runs: 1,
-        demands: &[Demand::UnreadyFirst, Demand::Answered(Role::InFlight)],
+        demands: &[Demand::UnreadyFirst, Demand::Answered(Role::InFlight), Demand::CleanCode],
         drive: |stage| Box::pin(watched(stage)),
     },
     Case {
@@ -35,7 +35,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::Ready, Need::Sleep],
         alone: false,
         runs: 1,
-        demands: &[Demand::UnreadyUntilEnd, Demand::Answered(Role::InFlight)],
+        demands: &[Demand::UnreadyUntilEnd, Demand::Answered(Role::InFlight), Demand::CleanCode],
         drive: |stage| Box::pin(watched(stage)),
     },
 ];

@@ -34,7 +34,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::Sleep],
         alone: false,
         runs: 1,
-        demands: &[Demand::Answered(Role::InFlight), Demand::ExitInGrace],
+        demands: &[Demand::Answered(Role::InFlight), Demand::ExitInGrace, Demand::CleanCode],
         drive: |stage| Box::pin(repeated(stage, 2, Duration::from_millis(400))),
     },
     Case {
@@ -46,7 +46,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::Sleep],
         alone: false,
         runs: 1,
-        demands: &[Demand::Answered(Role::InFlight), Demand::ExitInGrace],
+        demands: &[Demand::Answered(Role::InFlight), Demand::ExitInGrace, Demand::CleanCode],
         drive: |stage| Box::pin(repeated(stage, 50, Duration::from_millis(5))),
     },
 ];

@@ -12,7 +12,7 @@ use crate::record::Role;
 use crate::routes::Need;
 use crate::stage::Stage;
 
-const BOUNDED: &[Demand] = &[Demand::ExitInGrace];
+const BOUNDED: &[Demand] = &[Demand::ExitInGrace, Demand::OwnEnd];
 const KILLED: &str = "Kubernetes, systemd and Docker kill what has not ended in time: nothing is closed then, and nothing reported";
 /// Longer than any grace that makes sense here.
 const FOR_EVER: u64 = 60_000;
@@ -39,7 +39,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::Hang],
         alone: false,
         runs: 1,
-        demands: &[Demand::TurnedAway(Role::Endless), Demand::ExitInGrace],
+        demands: &[Demand::TurnedAway(Role::Endless), Demand::ExitInGrace, Demand::OwnEnd],
         drive: |stage| Box::pin(endless(stage, "GET")),
     },
     Case {
@@ -51,7 +51,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::Hang],
         alone: false,
         runs: 1,
-        demands: &[Demand::NotInvited(Role::Endless), Demand::ExitInGrace],
+        demands: &[Demand::NotInvited(Role::Endless), Demand::ExitInGrace, Demand::OwnEnd],
         drive: |stage| Box::pin(endless(stage, "POST")),
     },
     Case {
@@ -63,7 +63,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::Hang],
         alone: false,
         runs: 1,
-        demands: &[Demand::ExitInGrace, Demand::FailureCode],
+        demands: &[Demand::ExitInGrace, Demand::OwnEnd, Demand::FailureCode],
         drive: |stage| Box::pin(endless(stage, "GET")),
     },
     Case {
@@ -75,7 +75,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::Hang, Need::Sleep],
         alone: false,
         runs: 1,
-        demands: &[Demand::Answered(Role::InFlight), Demand::ExitInGrace],
+        demands: &[Demand::Answered(Role::InFlight), Demand::ExitInGrace, Demand::OwnEnd],
         drive: |stage| Box::pin(beside(stage)),
     },
     Case {
@@ -87,7 +87,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::Stream],
         alone: false,
         runs: 1,
-        demands: &[Demand::VisiblyCut(Role::Endless), Demand::ExitInGrace],
+        demands: &[Demand::VisiblyCut(Role::Endless), Demand::ExitInGrace, Demand::OwnEnd],
         drive: |stage| Box::pin(stream(stage)),
     },
     Case {

@@ -26,7 +26,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::WebSocket],
         alone: false,
         runs: 1,
-        demands: &[Demand::Goodbye, Demand::ExitInGrace],
+        demands: &[Demand::Goodbye, Demand::ExitInGrace, Demand::CleanCode],
         drive: |stage| Box::pin(told(stage)),
     },
     Case {
@@ -38,7 +38,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::WebSocket],
         alone: false,
         runs: 1,
-        demands: &[Demand::ExitInGrace, Demand::ExitWithin(1_500)],
+        demands: &[Demand::ExitInGrace, Demand::ExitWithin(1_500), Demand::CleanCode],
         drive: |stage| Box::pin(told(stage)),
     },
     Case {
@@ -50,7 +50,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::WebSocket],
         alone: false,
         runs: 1,
-        demands: &[Demand::ExitInGrace],
+        demands: &[Demand::ExitInGrace, Demand::OwnEnd],
         drive: |stage| Box::pin(ignored(stage)),
     },
 ];

@@ -91,20 +91,23 @@ pub(crate) fn keep_alive(dial: &Dial, tape: &Tape, what: &KeepAlive) -> Loading 
     Loading { clients, shared }
 }
 
-/// Each client asks as fast as it can, each request on a connection of its own, with `Connection: close`.
+/// Each client asks as fast as it can, each request on a connection of its own, with `Connection: close`. Their starts
+/// are spread over that time.
 pub(crate) fn fresh(
     dial: &Dial,
     tape: &Tape,
     clients: usize,
     path: &str,
+    spread: Duration,
     limit: Duration,
 ) -> Loading {
     let shared = Arc::new(Shared::default());
     let mut set = JoinSet::new();
-    for _ in 0..clients {
+    for number in 0..clients {
         let (dial, tape, path, shared) =
             (dial.clone(), tape.clone(), path.to_owned(), Arc::clone(&shared));
         set.spawn(async move {
+            sleep(spread.mul_f64(number as f64 / clients as f64)).await;
             while !shared.stopped.load(Ordering::Relaxed) {
                 let Some(client) = Client::connect(&dial, &tape, Role::Load).await else {
                     if tape.signalled().is_some() {
@@ -115,8 +118,11 @@ pub(crate) fn fresh(
                 };
                 let mut client = client.limit(limit);
                 client.get_and_close(&path).await;
-                if client.response().await.is_some() {
-                    shared.answered.fetch_add(1, Ordering::Relaxed);
+                match client.response().await {
+                    Some(_) => drop(shared.answered.fetch_add(1, Ordering::Relaxed)),
+                    // Behind the relay a refusal shows only now.
+                    None if client.was_refused() && tape.signalled().is_some() => return,
+                    None => {}
                 }
             }
         });

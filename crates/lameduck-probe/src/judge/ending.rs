@@ -91,15 +91,29 @@ pub(super) fn clean_code(record: &Record) -> Option<Finding> {
                 let why = format!("nothing was lost, and it exited with code {code}: supervisors take that for a failure");
                 Some(Finding::odd(format!("exit code {code}"), why))
             }
-            (None, Some(by)) if by == *signal => {
-                Some(Finding::odd(format!("killed by signal {by}"), "the signal itself killed it: it does not handle it"))
-            }
-            (None, by) => {
-                let by = by.unwrap_or_default();
-                Some(Finding::odd(format!("killed by signal {by}"), format!("it crashed with signal {by} while it stopped")))
-            }
+            (None, by) => Some(killed(process, by.unwrap_or_default())),
         }
     })
+}
+
+/// Past the grace every code is an answer; what is none is to be killed.
+pub(super) fn own_end(record: &Record) -> Option<Finding> {
+    if record.processes.is_empty() {
+        return Some(Finding::nothing("signalled process"));
+    }
+    record.processes.iter().find_map(|process| Some(killed(process, process.exit?.signal?)))
+}
+
+/// By the stop signal itself, or by another one.
+fn killed(process: &Process, by: i32) -> Finding {
+    let sent = process.signals.iter().any(|(signal, _)| *signal == by);
+    let why = if sent {
+        "the signal itself killed it: it does not handle it, or raised it once more at its end"
+            .to_owned()
+    } else {
+        format!("it crashed with signal {by} while it stopped")
+    };
+    Finding::odd(format!("killed by signal {by}"), why)
 }
 
 pub(super) fn failure_code(record: &Record) -> Option<Finding> {

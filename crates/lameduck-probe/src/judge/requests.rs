@@ -2,7 +2,7 @@
 
 use super::{Finding, time};
 use crate::outcome::Outcome;
-use crate::record::{Ending, Exchange, Record, Role};
+use crate::record::{Ending, Exchange, Micros, Record, Role};
 use crate::verdict::Verdict;
 
 pub(super) fn counted(record: &Record, outcome: Outcome) -> usize {
@@ -68,9 +68,30 @@ pub(super) fn accounted(record: &Record, role: Role) -> Option<Finding> {
     None
 }
 
+/// A loss that is not the server's.
+pub(super) fn excused(record: &Record, lost: &Exchange) -> bool {
+    told(record, lost) || dawdled(record, lost)
+}
+
+/// A client of a load that was still on the connection from before the signal, or had an answer on it since, and then
+/// sent nothing for so long did not run: it thinks for 10 ms at most. Its connection was idle to any server by then.
+fn dawdled(record: &Record, lost: &Exchange) -> bool {
+    const AT_MOST: Micros = 150_000;
+    if (lost.role, lost.outcome) != (Role::Load, Outcome::Lost) {
+        return false;
+    }
+    let Some(sent) = lost.sent else { return false };
+    let signal = first_signal(record);
+    let same = |before: &&Exchange| before.connection == lost.connection && before.end <= sent;
+    let answered = record.exchanges.iter().filter(same).map(|before| before.end).max();
+    // Before the signal there was nothing that could end it.
+    let quiet_since = answered.or((lost.connect < signal).then_some(signal));
+    quiet_since.is_some_and(|since| sent.saturating_sub(since.max(signal)) > AT_MOST)
+}
+
 /// Pipelined behind a whole response that said `Connection: close`: as that header says, it was not processed
 /// (RFC 9112, section 9.6), and the client knows it.
-pub(super) fn excused(record: &Record, lost: &Exchange) -> bool {
+fn told(record: &Record, lost: &Exchange) -> bool {
     record.exchanges.iter().any(|before| {
         before.connection == lost.connection
             && before.says_close

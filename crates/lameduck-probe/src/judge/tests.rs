@@ -108,6 +108,30 @@ fn of_a_load_only_what_the_stop_could_touch_is_counted() {
     assert_eq!(of(Demand::Accounted(Role::Load), &record), lost(1, 2));
 }
 
+/// 1. A client of a load has its answer.
+/// 2. Its process does not run for a second. The server closes the connection, as idle as it is by then.
+/// 3. The end of the stream is on its way as it sends.
+#[test]
+fn a_client_that_stood_still_before_it_sent_says_nothing_about_the_server() {
+    let second = 1_000_000;
+    let answered = Exchange { end: SIGNAL + second, ..request(Role::Load, Outcome::Answered) };
+    let after = |sent: u64, connect: u64| Exchange {
+        sent: Some(sent),
+        end: sent + 20_000,
+        connect,
+        ..request(Role::Load, Outcome::Lost)
+    };
+    let of = |exchanges| of(Demand::Accounted(Role::Load), &with(exchanges));
+    let kept = |ms: u64| of(vec![answered.clone(), after(SIGNAL + second + ms * 1000, 0)]);
+    assert_eq!(kept(12), lost(1, 2));
+    assert_eq!(kept(150), lost(1, 2));
+    assert_eq!(kept(151), Verdict::Pass);
+    assert_eq!(of(vec![after(SIGNAL + 30_000, 0)]), lost(1, 1), "idle since before the signal");
+    assert_eq!(of(vec![after(SIGNAL + second, 0)]), Verdict::Pass, "idle since before the signal");
+    let fresh = after(SIGNAL + 2 * second, SIGNAL + second);
+    assert_eq!(of(vec![fresh]), lost(1, 1), "its handshake may have taken that long");
+}
+
 #[test]
 fn what_was_pipelined_behind_a_close_was_not_processed_and_is_not_lost() {
     let first = |says_close| Exchange {
@@ -238,6 +262,18 @@ fn a_clean_code_is_0_or_that_of_the_signal() {
 }
 
 #[test]
+fn past_the_grace_every_exit_of_its_own_will_do() {
+    let of = |code, signal| {
+        let processes = vec![process(Some((5_000, code, signal)))];
+        of(Demand::OwnEnd, &Record { processes, ..Record::default() })
+    };
+    assert_eq!(of(Some(0), None), Verdict::Pass);
+    assert_eq!(of(Some(75), None), Verdict::Pass);
+    assert_eq!(of(None, Some(TERM)), Verdict::Odd, "not handled");
+    assert_eq!(of(None, Some(6)), Verdict::Odd, "crashed");
+}
+
+#[test]
 fn a_forced_end_does_not_say_success() {
     let of = |code| {
         let processes = vec![process(Some((5_000, Some(code), None)))];
@@ -342,6 +378,7 @@ fn a_demand_that_meets_nothing_is_no_pass() {
         Demand::ExitAfterLastSignal(1),
         Demand::ExitAfterLastResponse(1),
         Demand::CleanCode,
+        Demand::OwnEnd,
         Demand::FailureCode,
         Demand::ListenerClosed(1),
         Demand::GoAway,

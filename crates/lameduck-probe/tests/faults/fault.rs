@@ -96,6 +96,16 @@ faults! {
     CutsWebSockets = "cuts-websockets",
     /// WebSockets are not told, and waited for.
     ForgetsWebSockets = "forgets-websockets",
+    /// It closes over what a client still sends.
+    ResetsUploads = "resets-uploads",
+    /// It crashes when a client breaks off.
+    FallsWithAClient = "falls-with-a-client",
+    /// It waits for the body of a client that has broken off.
+    KeepsTheGone = "keeps-the-gone",
+    /// Its deadline is at half of its grace.
+    GivesUpEarly = "gives-up-early",
+    /// At the deadline it crashes.
+    AbortsAtDeadline = "aborts-at-the-deadline",
     /// Its readiness URL says 200 to the end.
     AlwaysReady = "always-ready",
     /// Its readiness URL is gone as soon as it is signalled.

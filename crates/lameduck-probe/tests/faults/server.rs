@@ -78,7 +78,8 @@ async fn live(
         sleep(LAME_DUCK).await;
     }
     shared.stop();
-    let deadline = tokio::time::Instant::now() + grace;
+    let patience = if shared.is(Fault::GivesUpEarly) { grace / 2 } else { grace };
+    let deadline = tokio::time::Instant::now() + patience;
     let drained = async {
         let listener = accepting.await;
         shared.drained().await;
@@ -89,6 +90,9 @@ async fn live(
         tokio::select! {
             () = &mut drained => break false,
             () = tokio::time::sleep_until(deadline), if shared.is_bounded() => {
+                if shared.is(Fault::AbortsAtDeadline) {
+                    std::process::abort();
+                }
                 shared.deadline();
                 // The 503s go out.
                 let _ = timeout(Duration::from_millis(200), &mut drained).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, join};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::shared::Open;
 use super::{http2, websocket};
@@ -51,6 +51,9 @@ pub(super) async fn serve(stream: TcpStream, open: Open, number: usize) {
         connection.since = Instant::now();
         if matches!(done, Done::Broken) || (connection.open.stopping() && !keeps(&connection.open))
         {
+            if has_unread_body(&head) && !connection.open.is(Fault::ResetsUploads) {
+                connection.linger().await;
+            }
             return;
         }
     }
@@ -61,7 +64,23 @@ fn keeps(open: &Open) -> bool {
     open.is(Fault::ClosesIdleAtOnce)
 }
 
+/// Only `/echo` reads one.
+fn has_unread_body(head: &str) -> bool {
+    head.to_ascii_lowercase().contains("content-length:") && !head.contains(" /echo")
+}
+
 impl Connection {
+    /// Closes its own half, and reads on for a while, so that the kernel has no reason for a reset.
+    async fn linger(&mut self) {
+        let _ = self.stream.shutdown().await;
+        let reading = async {
+            while self.stream.read_buf(&mut self.buffer).await.is_ok_and(|n| n > 0) {
+                self.buffer.clear();
+            }
+        };
+        let _ = timeout(Duration::from_secs(1), reading).await;
+    }
+
     /// The next whole head, which stays in the buffer; `None` when there will be none.
     async fn head(&mut self) -> Option<String> {
         loop {
@@ -137,6 +156,11 @@ impl Connection {
             tokio::select! {
                 read = self.stream.read_buf(&mut self.buffer) => {
                     if !read.is_ok_and(|n| n > 0) {
+                        match () {
+                            () if self.open.is(Fault::FallsWithAClient) => std::process::abort(),
+                            () if self.open.is(Fault::KeepsTheGone) => self.open.over().await,
+                            () => {}
+                        }
                         return Done::Broken;
                     }
                 }
