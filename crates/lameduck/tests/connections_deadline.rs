@@ -5,6 +5,7 @@
 
 mod target;
 
+use std::sync::{Arc, Barrier};
 use std::thread;
 
 use lameduck_testkit::{Client, Ending, Failure, Server, pause};
@@ -190,15 +191,20 @@ fn uploads_at_full_speed_are_told_503_and_not_cut() {
     //    cut instead of answered.
     let server = start(drains_for("1s"));
     let addr = server.addr();
+    let connected = Arc::new(Barrier::new(24 + 1));
     let clients: Vec<_> = (0..24)
         .map(|_| {
+            let connected = Arc::clone(&connected);
             thread::spawn(move || {
-                let mut client = Client::connect(addr).unwrap();
-                client
-                    .send(
-                        b"POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n",
-                    )
-                    .unwrap();
+                let head =
+                    b"POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n";
+                let begun = Client::connect(addr).and_then(|mut client| {
+                    client.send(head)?;
+                    Ok(client)
+                });
+                // All of them, before one uploads: that leaves the others no processor.
+                connected.wait();
+                let mut client = begun.unwrap();
                 let chunk =
                     b"40\r\n0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n";
                 let block = chunk.repeat(16);
@@ -212,6 +218,7 @@ fn uploads_at_full_speed_are_told_503_and_not_cut() {
             })
         })
         .collect();
+    connected.wait();
     pause(ms(100));
     stop(&server);
     let verdicts: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
