@@ -22,6 +22,10 @@ const AGAIN: Duration = Duration::from_millis(10);
 /// time that one is due would take the processor and the lock that they need to end.
 const SHARE: u32 = 10;
 
+/// But no look is put off for longer: it may have taken its time because the machine stood still, and an idle grace must
+/// not wait for that.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// How often the clients of long requests are looked for, and how long a request is a long one.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -231,7 +235,7 @@ impl Connections {
             let sooner = time + if ordered { AGAIN } else { limits.idle_grace.max(AGAIN) };
             next = Some(next.map_or(sooner, |next| next.min(sooner)));
         }
-        let not_before = time + now.elapsed().saturating_mul(SHARE);
+        let not_before = time + now.elapsed().saturating_mul(SHARE).min(PAUSE);
         // A limit that lies beyond what the clock can count is never reached.
         next.and_then(|next| self.epoch.checked_add(next.max(not_before)))
     }
