@@ -12,6 +12,8 @@ mod common;
 use common::{answers_and_resets, answers_ok, answers_once, read_head, reset, serve};
 
 const SECOND: Duration = Duration::from_secs(1);
+/// How long anything may take that has no limit of its own.
+const LIMIT: Duration = Duration::from_secs(10);
 
 fn ask(addr: std::net::SocketAddr) -> Result<Response, Failure> {
     let mut client = Client::connect(addr)?.limit(SECOND);
@@ -146,14 +148,14 @@ fn pipelined_responses_are_taken_one_by_one() {
 #[test]
 fn a_look_tells_that_an_idle_connection_was_closed_or_reset() {
     let mut closed = Client::connect(serve(drop)).unwrap();
-    assert!(eventually(SECOND, || closed.look() == Look::Eof));
-    assert!(closed.closed_cleanly(SECOND));
+    assert!(eventually(LIMIT, || closed.look() == Look::Eof));
+    assert!(closed.closed_cleanly(LIMIT));
 
     let mut was_reset = Client::connect(serve(reset)).unwrap();
-    assert!(eventually(SECOND, || was_reset.look() == Look::Reset));
+    assert!(eventually(LIMIT, || was_reset.look() == Look::Reset));
     // The kernel reports a reset once; the client goes on knowing it.
     assert_eq!(was_reset.look(), Look::Reset);
-    assert_eq!(was_reset.ending(SECOND), Ending::Reset);
+    assert_eq!(was_reset.ending(LIMIT), Ending::Reset);
     was_reset.get("/").unwrap();
     assert_eq!(was_reset.read_response().unwrap_err(), Failure::Unsent);
 }
@@ -165,7 +167,7 @@ fn an_early_answer_counts_though_the_upload_broke() {
         let _ = stream.write_all(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n");
         lameduck_testkit::pause(Duration::from_millis(50));
     });
-    let mut client = Client::connect(addr).unwrap().limit(3 * SECOND);
+    let mut client = Client::connect(addr).unwrap().limit(LIMIT);
     client.post("/", &vec![0; 30 << 20]).unwrap();
     assert_eq!(client.read_response().unwrap().status, 413);
 }
@@ -180,7 +182,7 @@ fn waiting_for_a_part_leaves_it_to_be_read() {
     });
     let mut client = Client::connect(addr).unwrap();
     client.get("/").unwrap();
-    client.wait_for("first", SECOND).unwrap();
+    client.wait_for("first", LIMIT).unwrap();
     assert_eq!(client.read_response().unwrap().text(), "first-rest");
 }
 

@@ -13,26 +13,33 @@ mod common;
 use common::{answers_ok, read_head, reset, serve};
 
 const DELAY: Duration = Duration::from_millis(20);
-const SECOND: Duration = Duration::from_secs(1);
+/// How long anything may take that has no limit of its own.
+const LIMIT: Duration = Duration::from_secs(10);
+/// How often each time is measured.
+const TIMES: usize = 8;
 
-/// Between the delay and some slack for a busy machine.
+/// None of them comes early, and a quarter of them not a second delay late. How much later a thread runs is the machine's
+/// affair.
 #[track_caller]
-fn assert_takes(time: Duration, expected: Duration) {
-    let slack = Duration::from_millis(15);
-    assert!(time >= expected && time < expected + slack, "{time:?} instead of {expected:?}");
+fn assert_take(mut times: Vec<Duration>, expected: Duration) {
+    times.sort();
+    println!("{times:?}");
+    let (first, quarter) = (times[0], times[times.len() / 4]);
+    assert!(first >= expected && quarter < expected + DELAY, "{times:?} instead of {expected:?}");
 }
 
 #[test]
 fn a_round_trip_takes_two_delays() {
     let relay = Relay::start(answers_ok(), DELAY);
     let mut client = Client::connect(relay.addr()).unwrap();
-    for _ in 0..5 {
+    let round_trip = |_| {
         let start = Instant::now();
         client.get("/").unwrap();
         let response = client.read_response().unwrap();
         assert_eq!(response.text(), "OK");
-        assert_takes(response.at - start, 2 * DELAY);
-    }
+        response.at - start
+    };
+    assert_take((0..TIMES).map(round_trip).collect(), 2 * DELAY);
 }
 
 #[test]
@@ -47,10 +54,13 @@ fn an_end_of_stream_arrives_one_delay_later() {
         }),
         DELAY,
     );
-    let mut client = Client::connect(relay.addr()).unwrap();
-    client.get("/").unwrap();
-    assert_eq!(client.ending(SECOND), Ending::Eof);
-    assert_takes(at.recv().unwrap().elapsed(), DELAY);
+    let end = |_| {
+        let mut client = Client::connect(relay.addr()).unwrap();
+        client.get("/").unwrap();
+        assert_eq!(client.ending(LIMIT), Ending::Eof);
+        at.recv().unwrap().elapsed()
+    };
+    assert_take((0..TIMES).map(end).collect(), DELAY);
 }
 
 #[test]
@@ -64,10 +74,13 @@ fn a_reset_passes_in_both_directions_one_delay_later() {
         }),
         DELAY,
     );
-    let mut client = Client::connect(relay.addr()).unwrap();
-    client.get("/").unwrap();
-    assert_eq!(client.read_response().unwrap_err(), Failure::Reset);
-    assert_takes(at.recv().unwrap().elapsed(), DELAY);
+    let end = |_| {
+        let mut client = Client::connect(relay.addr()).unwrap();
+        client.get("/").unwrap();
+        assert_eq!(client.read_response().unwrap_err(), Failure::Reset);
+        at.recv().unwrap().elapsed()
+    };
+    assert_take((0..TIMES).map(end).collect(), DELAY);
 
     let (seen, at) = mpsc::channel();
     let relay = Relay::start(
@@ -77,12 +90,15 @@ fn a_reset_passes_in_both_directions_one_delay_later() {
         }),
         DELAY,
     );
-    let client = Client::connect(relay.addr()).unwrap();
-    let start = Instant::now();
-    client.reset();
-    let (time, end) = at.recv().unwrap();
-    assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset));
-    assert_takes(time - start, DELAY);
+    let end = |_| {
+        let client = Client::connect(relay.addr()).unwrap();
+        let start = Instant::now();
+        client.reset();
+        let (time, end) = at.recv().unwrap();
+        assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset));
+        time - start
+    };
+    assert_take((0..TIMES).map(end).collect(), DELAY);
 }
 
 #[test]
@@ -100,10 +116,7 @@ fn one_half_may_close_before_the_other() {
     client.send(&vec![b'x'; 9 << 20]).unwrap();
     client.half_close();
     assert_eq!(client.read_response().unwrap().text(), "9437184 bytes");
-    assert!(
-        eventually(SECOND, || relay.connections() == 0),
-        "a connection that ended is forgotten"
-    );
+    assert!(eventually(LIMIT, || relay.connections() == 0), "a connection that ended is forgotten");
 }
 
 #[test]
@@ -124,25 +137,24 @@ fn a_hundred_connections_keep_the_delay() {
         .expect("OK")
         .start();
     let mut client = Client::connect(relay.addr()).unwrap();
-    let mut times: Vec<Duration> = (0..20)
+    let times: Vec<Duration> = (0..20)
         .map(|_| {
             let start = Instant::now();
             client.get("/").unwrap();
             client.read_response().unwrap().at - start
         })
         .collect();
-    times.sort();
     let tally = load.finish();
     assert_eq!((tally.failed(), tally.refused, tally.reconnects), (0, 0, 0), "{tally}");
-    println!("median {:?}, worst {:?}; {tally}", times[10], times[19]);
-    assert_takes(times[10], 2 * DELAY);
+    println!("{tally}");
+    assert_take(times, 2 * DELAY);
 }
 
 #[test]
 fn dropping_it_ends_its_connections() {
     let relay = Relay::start(answers_ok(), DELAY);
     let mut client = Client::connect(relay.addr()).unwrap();
-    assert!(eventually(SECOND, || relay.connections() == 1));
+    assert!(eventually(LIMIT, || relay.connections() == 1));
     drop(relay);
-    assert_ne!(client.ending(SECOND), Ending::Open);
+    assert_ne!(client.ending(LIMIT), Ending::Open);
 }

@@ -12,6 +12,8 @@ use lameduck_testkit::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
+/// How long anything may take that has no limit of its own.
+const LIMIT: Duration = Duration::from_secs(10);
 
 fn sh(script: &str) -> ServerCommand {
     Server::command("/bin/sh").arg("-c").arg(script)
@@ -24,11 +26,11 @@ fn python(script: &str) -> ServerCommand {
 
 #[test]
 fn its_output_code_and_time_are_told() {
-    let server = sh("echo out; echo err >&2; sleep 0.2; exit 3").start();
-    server.wait_for_stderr("err", SECOND);
-    server.wait_for_stdout("out", SECOND);
+    let server = sh("echo out; echo err >&2; sleep 1; exit 3").start();
+    server.wait_for_stderr("err", LIMIT);
+    server.wait_for_stdout("out", LIMIT);
     let seen = Instant::now();
-    let exit = server.wait_exit(5 * SECOND);
+    let exit = server.wait_exit(LIMIT);
     assert_eq!((exit.code, exit.signal), (Some(3), None));
     assert_eq!((exit.stdout.as_str(), exit.stderr.as_str()), ("out\n", "err\n"));
     assert!(exit.at > seen && exit.at < Instant::now());
@@ -37,12 +39,13 @@ fn its_output_code_and_time_are_told() {
 #[test]
 fn a_signal_and_its_time_are_told() {
     let server = sh("echo up >&2; exec sleep 60").start();
-    server.wait_for_stderr("up", SECOND);
+    server.wait_for_stderr("up", LIMIT);
     let sent = server.signal(Signal::TERM);
-    let exit = server.wait_exit(5 * SECOND);
+    let exit = server.wait_exit(LIMIT);
     assert_eq!((exit.code, exit.signal), (None, Some(15)));
     assert_eq!(server.signal_time(), sent);
-    assert!(exit.at - sent < Duration::from_millis(100), "{:?}", exit.at - sent);
+    // How much later a thread runs is the machine's affair.
+    assert!(exit.at - sent < SECOND, "{:?}", exit.at - sent);
 }
 
 #[test]
@@ -50,7 +53,7 @@ fn its_report_is_the_last_line_of_json() {
     let server =
         sh(r#"{ echo '{"phase":"ready"}'; echo '{"outcome":"clean"}'; echo 'bye {}'; } >&2"#)
             .start();
-    assert_eq!(server.wait_exit(5 * SECOND).report()["outcome"], "clean");
+    assert_eq!(server.wait_exit(LIMIT).report()["outcome"], "clean");
     assert_eq!(server.report()["outcome"], "clean");
 }
 
@@ -85,13 +88,13 @@ fn one_that_ends_before_it_listens_fails_with_its_output() {
 #[test]
 fn a_drop_kills_it_and_what_it_started() {
     let server = sh("sleep 61 & echo up >&2; wait").start();
-    server.wait_for_stderr("up", SECOND);
+    server.wait_for_stderr("up", LIMIT);
     let pid = server.pid();
     let children = server.proc().children();
     assert_eq!(children.len(), 1);
     drop(server);
     assert!(!Proc::of(pid).runs());
-    assert!(eventually(SECOND, || !Proc::of(children[0]).runs()));
+    assert!(eventually(LIMIT, || !Proc::of(children[0]).runs()));
 }
 
 #[test]
@@ -108,7 +111,7 @@ fn a_panic_kills_it_too() {
 #[test]
 fn its_lifetime_is_limited() {
     let server = sh("exec sleep 63").lifetime(Duration::from_millis(200)).start();
-    assert_eq!(server.wait_exit(5 * SECOND).signal, Some(9));
+    assert_eq!(server.wait_exit(LIMIT).signal, Some(9));
 }
 
 #[test]
@@ -126,19 +129,19 @@ fn it_ends_when_the_test_process_is_killed() {
         .arg("--nocapture")
         .env("TESTKIT_ORPHAN", "1")
         .start();
-    outer.wait_for_stdout(";", 10 * SECOND);
+    outer.wait_for_stdout(";", LIMIT);
     let text = outer.stdout();
     let pid = text.split_once("server=").unwrap().1.split_once(';').unwrap().0.parse().unwrap();
     assert!(Proc::of(pid).runs());
     outer.signal(Signal::KILL);
-    assert!(eventually(5 * SECOND, || !Proc::of(pid).runs()));
+    assert!(eventually(LIMIT, || !Proc::of(pid).runs()));
 }
 
 #[test]
 fn its_environment_holds_what_was_given_and_no_steering_of_ours() {
     let server = sh("env").env("LAMEDUCK_DRAIN", "5s").env("NAME", "value").port().start();
     let port = server.addr().port();
-    let stdout = server.wait_exit(5 * SECOND).stdout;
+    let stdout = server.wait_exit(LIMIT).stdout;
     for line in ["LAMEDUCK_DRAIN=5s".to_owned(), "NAME=value".to_owned(), format!("PORT={port}")] {
         assert!(stdout.lines().any(|have| have == line), "{line} in {stdout}");
     }
@@ -147,13 +150,13 @@ fn its_environment_holds_what_was_given_and_no_steering_of_ours() {
 #[test]
 fn its_descriptors_can_be_limited() {
     let server = sh("ulimit -n; ulimit -Hn").descriptors(32).start();
-    assert_eq!(server.wait_exit(5 * SECOND).stdout, "32\n32\n");
+    assert_eq!(server.wait_exit(LIMIT).stdout, "32\n32\n");
 }
 
 #[test]
 fn a_blocked_standard_error_blocks_whoever_writes_to_it() {
     let server = sh("echo before; echo stuck >&2; echo after").stderr_blocked().start();
-    server.wait_for_stdout("before", SECOND);
+    server.wait_for_stdout("before", LIMIT);
     pause(Duration::from_millis(200));
     assert!(server.runs());
     assert_eq!(server.stdout(), "before\n");
@@ -167,7 +170,7 @@ fn it_can_run_as_an_ordinary_user_from_a_copy() {
     }
     let copy = readable_by_anyone("/usr/bin/id");
     let dir = copy.dir().to_owned();
-    let exit = Server::command(&copy).user(NOBODY).start().wait_exit(5 * SECOND);
+    let exit = Server::command(&copy).user(NOBODY).start().wait_exit(LIMIT);
     assert!(exit.stdout.starts_with("uid=65534"), "{}", exit.stdout);
     assert!(!exit.stdout.contains("root"), "{}", exit.stdout);
     drop(copy);

@@ -15,6 +15,7 @@ fn start(database: &Database, arguments: &[&str]) -> Server {
         .env("DATABASE_URL", database.url())
         .env("SHOP_ADDR", &address)
         .env("LAMEDUCK_LAME_DUCK", "0s")
+        .env("SHOP_PAYMENT_DELAY", "2s")
         .addr(address.parse().unwrap());
     let command = arguments.iter().fold(command, |command, argument| command.arg(argument));
     let server = command.start();
@@ -31,6 +32,7 @@ fn with_a_certificate_of_its_own_making_a_purchase_is_served_and_drained() {
     post(&mut client, "/wallets", &json!({ "owner": "ann", "balance": 1_000 })).unwrap();
     assert_eq!(client.read_response().unwrap().status, 201);
     post(&mut client, "/purchases", &json!({ "owner": "ann", "item": "coffee" })).unwrap();
+    // Long enough for it to begin, and far less than paying takes.
     lameduck_testkit::pause(Duration::from_millis(100));
     server.signal(Signal::TERM);
     let bought = client.read_response().unwrap();

@@ -1,6 +1,9 @@
 //! What the service must do, on real processes, on SQLite and on PostgreSQL. Each test is named for the requirement that
 //! it keeps (section 2 of the design): `a3_…` is requirement A3.
 //!
+//! Where something is to happen while a purchase is under way, paying takes a second or more: a busy machine may look at
+//! the database, start a shop or send a signal that much later.
+//!
 //! Without PostgreSQL its tests are counted as ignored; on the CI machines (`CI=true`) they fail instead.
 
 mod common;
@@ -114,16 +117,15 @@ fn a2_traffic_comes_only_when_the_setup_is_done(databases: &Databases) {
 
 fn a2_traffic_leaves_before_the_shop_stops(databases: &Databases) {
     let database = databases.another();
-    let shop = Shop::start(&database, &[("LAMEDUCK_LAME_DUCK", "1s")]).with_wallet("ada");
+    // Asked for a second, so that a second is left for what follows.
+    let environment = [("LAMEDUCK_LAME_DUCK", "2s"), ("SHOP_PAYMENT_DELAY", "2s")];
+    let shop = Shop::start(&database, &environment).with_wallet("ada");
     let signalled = shop.server.signal(Signal::TERM);
     shop.server.wait_for_stderr("lame duck", LIMIT);
-    let mut answered = 0;
-    while signalled.elapsed() < Duration::from_millis(900) {
+    while signalled.elapsed() < Duration::from_secs(1) {
         assert_eq!(shop.admin("/readyz"), Some(503));
         assert_eq!(shop.get("/items").status, 200, "a lame duck still serves");
-        answered += 1;
     }
-    assert!(answered > 10, "{answered}");
     // A purchase that begins in the lame duck and ends in the drain: the orchestrator can ask all the while.
     let mut buyers = shop.buyers("ada", 1);
     shop.server.wait_for_stderr("draining", LIMIT);
@@ -132,14 +134,14 @@ fn a2_traffic_leaves_before_the_shop_stops(databases: &Databases) {
     assert_eq!(buyers[0].read_response().unwrap().status, 201);
     let exit = shop.server.wait_exit(LIMIT);
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
-    assert!(exit.at - signalled >= Duration::from_secs(1), "traffic had no time to leave");
+    assert!(exit.at - signalled >= Duration::from_secs(2), "traffic had no time to leave");
 }
 
 fn a3_a_stop_between_debit_and_item_leaves_neither_alone(databases: &Databases) {
     const BUYERS: i64 = 5;
     let database = databases.another();
     for round in 1..=8 {
-        let shop = Shop::start(&database, &[]);
+        let shop = Shop::start(&database, &[("SHOP_PAYMENT_DELAY", "1s")]);
         let shop = if round == 1 { shop.with_wallet("ada") } else { shop };
         let buyers = shop.buyers("ada", BUYERS as usize);
         shop.eventually(&database, |books| books.audit.torn == BUYERS);
@@ -156,7 +158,7 @@ fn a3_a_stop_between_debit_and_item_leaves_neither_alone(databases: &Databases) 
 
 fn a3_a_purchase_ends_though_the_shop_is_stopped_and_the_buyer_is_gone(databases: &Databases) {
     let database = databases.another();
-    let shop = Shop::start(&database, &[]).with_wallet("ada");
+    let shop = Shop::start(&database, &[("SHOP_PAYMENT_DELAY", "1s")]).with_wallet("ada");
     let buyers = shop.buyers("ada", 5);
     shop.eventually(&database, |books| books.audit.torn == 5);
     shop.server.signal(Signal::TERM);
@@ -169,14 +171,14 @@ fn a3_a_purchase_ends_though_the_shop_is_stopped_and_the_buyer_is_gone(databases
 /// What shields are for: the request is over at the drain deadline, its work is not.
 fn a3_a_purchase_whose_request_is_cut_at_the_deadline_ends_all_the_same(databases: &Databases) {
     let database = databases.another();
-    let environment = [("SHOP_PAYMENT_DELAY", "1s"), ("LAMEDUCK_DRAIN", "300ms")];
+    let environment = [("SHOP_PAYMENT_DELAY", "3s"), ("LAMEDUCK_DRAIN", "300ms")];
     let shop = Shop::start(&database, &environment).with_wallet("ada");
     let mut buyers = shop.buyers("ada", 1);
     shop.eventually(&database, |books| books.audit.torn == 1);
     let signalled = shop.server.signal(Signal::TERM);
     let answer = buyers[0].read_response().unwrap();
     assert_eq!((answer.status, answer.header("retry-after")), (503, None));
-    assert!(answer.at - signalled < Duration::from_millis(800), "not at the drain deadline");
+    assert!(answer.at - signalled < Duration::from_secs(2), "not at the drain deadline");
     let exit = shop.server.wait_exit(LIMIT);
     assert_eq!(exit.code, Some(75), "{}", exit.stderr);
     assert_eq!(exit.report()["requests"]["interrupted"], 1, "{}", exit.stderr);
@@ -234,7 +236,7 @@ fn b2_what_a_sigkill_tears_the_next_start_mends(databases: &Databases) {
 
 fn b2_a_purchase_of_a_living_shop_is_left_to_it(databases: &Databases) {
     let database = databases.another();
-    let one = Shop::start(&database, &[("SHOP_PAYMENT_DELAY", "2s")]).with_wallet("ada");
+    let one = Shop::start(&database, &[("SHOP_PAYMENT_DELAY", "8s")]).with_wallet("ada");
     let mut buyers = one.buyers("ada", 1);
     one.eventually(&database, |books| books.audit.torn == 1);
     let other = Shop::start(&database, &[]);
@@ -249,20 +251,21 @@ fn b2_a_purchase_of_a_living_shop_is_left_to_it(databases: &Databases) {
 }
 
 fn b6_sigterm_gives_the_lame_duck_its_time_and_ctrl_c_does_not(databases: &Databases) {
-    for (signal, name, least, most) in
-        [(Signal::TERM, "SIGTERM", 600, 5_000), (Signal::INT, "SIGINT", 200, 599)]
+    const LAME_DUCK: Duration = Duration::from_secs(3);
+    for (signal, name, has_lame_duck) in
+        [(Signal::TERM, "SIGTERM", true), (Signal::INT, "SIGINT", false)]
     {
         let database = databases.another();
-        let environment = [("LAMEDUCK_LAME_DUCK", "600ms"), ("SHOP_PAYMENT_DELAY", "250ms")];
+        let environment = [("LAMEDUCK_LAME_DUCK", "3s"), ("SHOP_PAYMENT_DELAY", "1s")];
         let shop = Shop::start(&database, &environment).with_wallet("ada");
         let mut buyers = shop.buyers("ada", 1);
         shop.eventually(&database, |books| books.audit.torn == 1);
         let signalled = shop.server.signal(signal);
         assert_eq!(buyers[0].read_response().unwrap().status, 201, "{name}");
         let exit = shop.server.wait_exit(LIMIT);
-        let (took, report) = ((exit.at - signalled).as_millis(), exit.report());
+        let (took, report) = (exit.at - signalled, exit.report());
         assert_eq!(exit.code, Some(0), "{}", exit.stderr);
-        assert!((least..=most).contains(&took), "{name} took {took} ms\n{}", exit.stderr);
+        assert_eq!(took >= LAME_DUCK, has_lame_duck, "{name} took {took:?}\n{}", exit.stderr);
         assert_eq!(report["cause"], json!({ "kind": "signal", "name": name }));
         assert_eq!((&report["outcome"], &report["stuck"]), (&json!("clean"), &json!([])));
         database.assert_whole(1);

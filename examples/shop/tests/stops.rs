@@ -134,7 +134,7 @@ fn assert_nobody_connected(cluster: &Postgres, database: &Database, stop: u64) {
             "SELECT pid, state, query FROM pg_stat_activity WHERE datname = '{name}'"
         ))
     };
-    let gone = eventually(Duration::from_secs(2), || left().is_empty());
+    let gone = eventually(LIMIT, || left().is_empty());
     assert!(gone, "stop {stop}: still connected: {:?}", left());
 }
 
