@@ -45,7 +45,7 @@ impl Sockets {
         }
         let mut bound = Vec::new();
         for Listen { name, address } in listen {
-            match Bound::new(address) {
+            match Bound::new(address).and_then(blocking) {
                 Ok(socket) => bound.push(socket),
                 Err(why) => {
                     for socket in bound {
@@ -96,6 +96,15 @@ impl Sockets {
         for leftover in self.leftovers {
             leftover.remove();
         }
+    }
+}
+
+/// As systemd passes them: who wants a socket that does not block says so, and who does not know of it must not meet
+/// EAGAIN.
+fn blocking(socket: Bound) -> Result<Bound, String> {
+    match rustix::io::ioctl_fionbio(&socket, false) {
+        Ok(()) => Ok(socket),
+        Err(error) => Err(error.to_string()),
     }
 }
 
