@@ -87,7 +87,9 @@ impl<'a> Runner<'a> {
                 match taken {
                     Taken::Event(event) => self.step(event),
                     Taken::PassOn => {
-                        self.children.values().for_each(|child| group::pass_on(child.pid))
+                        for child in self.children.values() {
+                            group::pass_on(child.pid);
+                        }
                     }
                 }
             }
@@ -138,6 +140,7 @@ impl<'a> Runner<'a> {
                     Line::new(Level::Info, "started", format!("{id} is started (pid {pid})"));
                 self.journal.say(&line.with("child", id.0).with("pid", pid));
                 self.children.insert(id, child);
+                self.step(Event::Started(id));
             }
             Err(error) => {
                 self.start_error = Some(error.to_string());

@@ -9,6 +9,8 @@ pub(crate) enum Event {
     Replace,
     /// A signal that stops everything.
     Stop(StopSignal),
+    /// A child's process is there: its time runs from here.
+    Started(ChildId),
     /// A child gave a sign that it is ready.
     Ready(ChildId, Sign),
     /// A child has ended.

@@ -67,6 +67,7 @@ impl Machine {
         match event {
             Event::Replace => self.replace(now, &mut actions),
             Event::Stop(signal) => self.stop(signal, now, &mut actions),
+            Event::Started(child) => self.started(child, now),
             Event::Ready(child, sign) => self.ready(child, sign, now, &mut actions),
             Event::Ended(child, end) => self.ended(child, end, now, &mut actions),
             Event::Time => self.time(now, &mut actions),
@@ -99,6 +100,18 @@ impl Machine {
         self.state = State::Serving(child);
         if self.again {
             self.begin(child, now, actions);
+        }
+    }
+
+    /// On a machine that stands still a start may take longer than the time that a child has to live.
+    fn started(&mut self, child: ChildId, now: Instant) {
+        match &mut self.state {
+            State::Starting(coming) | State::Replacing { new: coming, .. } => {
+                if coming.child == child {
+                    *coming = Coming::new(child, &self.rules, self.said, now);
+                }
+            }
+            State::Serving(_) | State::Retiring { .. } | State::Stopping(_) | State::Over => {}
         }
     }
 

@@ -111,6 +111,7 @@ fn events() -> Vec<Event> {
     events.extend([TERM, INT, QUIT].map(Event::Stop));
     for child in [ONE, TWO, NOBODY] {
         events.extend([said(child), Event::Ready(child, Sign::Answered), ended(child)]);
+        events.push(Event::Started(child));
     }
     events
 }
@@ -169,6 +170,8 @@ fn expected(place: Place, event: Event) -> (Place, Vec<Action>) {
         }
         // Nobody was asked; and time is not over for anybody.
         Event::Ready(_, Sign::Answered | Sign::Lived) | Event::Time => stay(vec![]),
+        // It moves times alone.
+        Event::Started(_) => stay(vec![]),
         Event::Ended(NOBODY, _) => stay(vec![]),
         Event::Ended(child, end) => {
             let all_over = (P::Over, vec![A::Say(Fact::Ended(child, end)), A::Exit(3)]);
@@ -396,6 +399,18 @@ fn what_the_program_has_said_once_is_asked_of_its_replacement() {
     let _ = machine.step(Event::Time, now + SECOND);
     let _ = machine.step(Event::Replace, now + SECOND);
     assert_eq!(machine.wake_at(), Some(now + SECOND + SECOND));
+}
+
+#[test]
+fn a_childs_time_runs_from_when_its_process_is_there() {
+    let now = Instant::now();
+    let (mut machine, _) = Machine::new(rules(Readiness::Auto), now);
+    let there = now + 5 * SECOND;
+    let _ = machine.step(Event::Started(TWO), there);
+    assert_eq!(machine.wake_at(), Some(now + SECOND), "it is not that one");
+    let _ = machine.step(Event::Started(ONE), there);
+    assert_eq!(machine.step(Event::Time, there), []);
+    assert_eq!(machine.wake_at(), Some(there + SECOND));
 }
 
 #[test]

@@ -13,8 +13,10 @@ use super::url::{Target, Url, UrlError};
 
 /// How long is waited between two questions.
 const AGAIN: Duration = Duration::from_millis(50);
-/// The same where another child answered.
-const AT_ONCE: Duration = Duration::from_millis(5);
+/// How long may pass until somebody has accepted a connection, where it matters who.
+const ACCEPT: Duration = Duration::from_millis(500);
+/// How many connections another process may have from us at a time.
+const PARKED: usize = 8;
 /// How long one answer may take.
 const ANSWER: Duration = Duration::from_secs(2);
 /// How often is looked who has the connection.
@@ -31,6 +33,9 @@ pub(crate) struct Probe {
     child: Option<i32>,
     tries: usize,
     state: State,
+    /// Connections that another process has accepted. They are kept for a moment: one that serves a connection at a
+    /// time leaves the next one to the new child then.
+    parked: Vec<TcpStream>,
     /// What the last question came to, for the message when time is over.
     last: String,
 }
@@ -68,7 +73,7 @@ impl Probe {
         let target = url.target(port)?;
         let addresses = target.addresses();
         let (state, last) = (State::Pause { until: now }, "was not asked".to_owned());
-        Ok(Self { target, addresses, child, tries: 0, state, last })
+        Ok(Self { target, addresses, child, tries: 0, parked: Vec::new(), state, last })
     }
 
     /// What the last question came to.
@@ -105,12 +110,13 @@ impl Probe {
                         continue;
                     }
                 }
-                State::Connecting { by, .. }
-                | State::Seating { by, .. }
-                | State::Reading { by, .. }
-                    if now >= by =>
-                {
+                State::Connecting { by, .. } | State::Reading { by, .. } if now >= by => {
+                    self.parked.clear();
                     "did not answer within 2 s".clone_into(&mut self.last);
+                }
+                State::Seating { by, .. } if now >= by => {
+                    self.parked.clear();
+                    "was not accepted by the new child".clone_into(&mut self.last);
                 }
                 State::Connecting { socket, by } => match connected(&socket) {
                     Ok(true) => {
@@ -129,7 +135,7 @@ impl Probe {
                         continue;
                     }
                 }
-                State::Reading { stream, by, head } => return self.read(stream, by, head, now),
+                State::Reading { stream, by, head } => return self.read(stream, by, head),
             }
             return false;
         }
@@ -164,7 +170,7 @@ impl Probe {
             return false;
         }
         if self.child.is_some() {
-            self.state = State::Seating { stream, by, look_at: now };
+            self.state = State::Seating { stream, by: now + ACCEPT, look_at: now };
             return true;
         }
         self.finish(stream, by)
@@ -204,22 +210,24 @@ impl Probe {
                 self.state = State::Seating { stream, by, look_at };
                 false
             }
-            Seat::Child | Seat::Elsewhere => self.finish(stream, by),
+            Seat::Child | Seat::Elsewhere => {
+                self.parked.clear();
+                self.finish(stream, now + ANSWER)
+            }
             Seat::Other => {
-                "was answered by another process than the new child".clone_into(&mut self.last);
-                self.state = State::Pause { until: now + AT_ONCE };
+                "was accepted by another process than the new child".clone_into(&mut self.last);
+                self.parked.push(stream);
+                if self.parked.len() < PARKED {
+                    self.state = State::Pause { until: now };
+                    return true;
+                }
+                self.parked.clear();
                 false
             }
         }
     }
 
-    fn read(
-        &mut self,
-        mut stream: TcpStream,
-        by: Instant,
-        mut head: Vec<u8>,
-        now: Instant,
-    ) -> bool {
+    fn read(&mut self, mut stream: TcpStream, by: Instant, mut head: Vec<u8>) -> bool {
         let mut bytes = [0; HEAD];
         match stream.read(&mut bytes) {
             Ok(0) => "ended the connection without an answer".clone_into(&mut self.last),
@@ -242,7 +250,6 @@ impl Probe {
             }
             Err(error) => self.last = format!("broke off: {error}"),
         }
-        let _ = now;
         false
     }
 }
