@@ -80,6 +80,11 @@ impl<'a> Runner<'a> {
             let line = listening(&places);
             self.journal.say(&line);
         }
+        if std::env::var("LISTEN_PID").is_ok_and(|pid| pid == std::process::id().to_string()) {
+            let text =
+                "sockets from our own parent (LISTEN_FDS) are not passed on: name them by --listen";
+            self.journal.say(&Line::new(Level::Warn, "inherited", text));
+        }
         let first = std::mem::take(&mut self.first);
         self.act(first);
         loop {

@@ -7,6 +7,7 @@ use crate::fixture::{LAMEDUCK, LONG, Run, Script, exists};
 #[test]
 fn orphans_are_reaped() {
     let run = Run::start(&[], "orphan");
+    run.server.wait_for_stdout("orphan ", LONG);
     let stdout = run.server.stdout();
     let orphan = stdout.lines().find_map(|line| line.strip_prefix("orphan ")).expect("it tells");
     let orphan: u32 = orphan.trim().parse().unwrap();

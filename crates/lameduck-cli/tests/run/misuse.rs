@@ -86,6 +86,19 @@ fn a_command_that_cannot_be_executed_is_told_with_the_systems_reason() {
 }
 
 #[test]
+fn sockets_from_our_own_parent_are_not_passed_on_and_that_is_said() {
+    // The id has to be that of the process that becomes `lameduck run`.
+    let shell = format!(
+        "LISTEN_FDS=1 LISTEN_PID=$$ exec {} run -- sh -c 'echo got:$LISTEN_FDS:'",
+        crate::fixture::LAMEDUCK
+    );
+    let exit = lameduck_testkit::Server::command("/bin/sh").args(["-c", &shell]);
+    let exit = exit.start().wait_exit(LONG);
+    assert_eq!((exit.code, exit.stdout.as_str()), (Some(0), "got::\n"));
+    assert!(exit.stderr.contains("(LISTEN_FDS) are not passed on"), "{}", exit.stderr);
+}
+
+#[test]
 fn the_hidden_step_is_no_command_of_a_persons() {
     let exit = lameduck_testkit::Server::command(crate::fixture::LAMEDUCK)
         .args(["__lameduck-run-step", "true"])

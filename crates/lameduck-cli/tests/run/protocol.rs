@@ -71,6 +71,7 @@ fn a_server_without_sockets_gets_none_of_the_variables() {
     let script = Script::new("");
     let run = run(["--", "/bin/sh"]).arg(script.path()).env("LISTEN_FDS", "7").start();
     run.wait_for_stderr("it said READY=1", LONG);
+    run.wait_for_stdout("}\n", LONG);
     let told: serde_json::Value =
         serde_json::from_str(run.stdout().lines().next().unwrap()).unwrap();
     for (name, value) in told["env"].as_object().unwrap() {
