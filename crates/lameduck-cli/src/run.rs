@@ -29,7 +29,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
     Exit codes: the server's own, 128 + n if signal n killed it; 1 the first server did not become ready; 2 misuse."
 )]
 pub(crate) struct Arguments {
-    /// A socket to listen on, such as http=127.0.0.1:8080, http=[::]:80 or api=unix:/run/api.sock; may be given more
+    /// A socket to listen on, such as http=127.0.0.1:8080 or api=unix:/run/api.sock; may be given more
     /// than once
     #[arg(long, value_name = "NAME=ADDR")]
     listen: Vec<Listen>,

@@ -5,7 +5,7 @@
 //!    `LISTEN_PID`). Between two children there is always somebody who holds them, so no connection is refused.
 //! 2. The old child is told to stop only when the new one is ready. A new one that fails leaves the old one serving.
 //! 3. It never reads from a connection and never passes one on: what a child has accepted, that child ends.
-//! 4. It decides by a pure [`Machine`](machine::Machine); all else carries out what that says, on one thread.
+//! 4. A pure machine decides; all else carries out what that says, on one thread.
 //!
 //! Linux only. A program that uses it calls [`step`] before all else if its first argument is [`STEP`].
 
