@@ -11,10 +11,14 @@ use crate::missing::Missing;
 pub enum Tool {
     /// The browser: [`Chromium`](crate::Chromium).
     Chromium,
+    /// The compiler of Go.
+    Go,
     /// A load balancer.
     Haproxy,
     /// The message broker: [`Nats`](crate::Nats).
     Nats,
+    /// The runtime of JavaScript.
+    Node,
     /// The database: [`Postgres`](crate::Postgres).
     Postgres,
     /// The store: [`Redis`](crate::Redis).
@@ -27,8 +31,10 @@ impl Tool {
     pub fn program(self) -> &'static str {
         match self {
             Self::Chromium => "chromium",
+            Self::Go => "go",
             Self::Haproxy => "haproxy",
             Self::Nats => "nats-server",
+            Self::Node => "node",
             Self::Postgres => "postgres",
             Self::Redis => "redis-server",
         }
@@ -39,8 +45,10 @@ impl Tool {
     pub fn package(self) -> &'static str {
         match self {
             Self::Chromium => "chromium",
+            Self::Go => "golang",
             Self::Haproxy => "haproxy",
             Self::Nats => "nats-server",
+            Self::Node => "nodejs",
             Self::Postgres => "postgresql",
             Self::Redis => "redis-server",
         }

@@ -2,6 +2,9 @@
 
 mod budget;
 #[cfg(feature = "http1")]
+#[doc(hidden)]
+pub mod command_support;
+#[cfg(feature = "http1")]
 mod connections;
 mod error;
 #[cfg(feature = "http1")]

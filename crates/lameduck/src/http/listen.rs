@@ -19,7 +19,7 @@ use std::os::unix::net::UnixListener;
 use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpStream, UnixStream};
 
-pub(crate) use self::address::Address;
+pub(crate) use self::address::{Address, AddressError};
 pub(crate) use self::error::{BindError, Problem};
 pub(crate) use self::socket_file::SocketFile;
 
