@@ -11,6 +11,8 @@ use crate::missing::Missing;
 pub enum Tool {
     /// The browser: [`Chromium`](crate::Chromium).
     Chromium,
+    /// The compiler, and what Debian's has beside it for HTTP/2 without TLS and for WebSockets.
+    Go,
     /// A load balancer.
     Haproxy,
     /// The message broker: [`Nats`](crate::Nats).
@@ -19,6 +21,8 @@ pub enum Tool {
     Postgres,
     /// The store: [`Redis`](crate::Redis).
     Redis,
+    /// The server of Python's asynchronous frameworks.
+    Uvicorn,
 }
 
 impl Tool {
@@ -27,22 +31,26 @@ impl Tool {
     pub fn program(self) -> &'static str {
         match self {
             Self::Chromium => "chromium",
+            Self::Go => "go",
             Self::Haproxy => "haproxy",
             Self::Nats => "nats-server",
             Self::Postgres => "postgres",
             Self::Redis => "redis-server",
+            Self::Uvicorn => "uvicorn",
         }
     }
 
-    /// The Debian package that holds it.
+    /// The Debian package that holds it, and others that tests need with it.
     #[must_use]
     pub fn package(self) -> &'static str {
         match self {
             Self::Chromium => "chromium",
+            Self::Go => "golang golang-golang-x-net-dev golang-github-gorilla-websocket-dev",
             Self::Haproxy => "haproxy",
             Self::Nats => "nats-server",
             Self::Postgres => "postgresql",
             Self::Redis => "redis-server",
+            Self::Uvicorn => "uvicorn python3-wsproto",
         }
     }
 
