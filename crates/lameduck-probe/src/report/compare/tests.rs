@@ -71,7 +71,7 @@ fn a_markdown_table_holds_nothing_that_breaks_it() {
 fn files_of_one_name_are_told_apart_by_their_paths() {
     let runs = [run("a/probe.json", 1, &[]), run("b/probe.json", 1, &[])];
     let text = compare(&runs, &Choice::default(), Layout::Text);
-    assert!(text.starts_with("case                a/probe.json   b/probe.json\n"), "{text}");
+    assert!(text.starts_with("case                a/probe.json  b/probe.json\n"), "{text}");
 }
 
 #[test]
