@@ -1,5 +1,6 @@
 """gunicorn: SIGTERM is its graceful shutdown, `--graceful-timeout` the deadline after which workers are killed
-(https://docs.gunicorn.org/en/20.1.0/signals.html and https://docs.gunicorn.org/en/20.1.0/settings.html#graceful-timeout;
+(https://docs.gunicorn.org/en/20.1.0/signals.html and
+https://docs.gunicorn.org/en/20.1.0/settings.html#graceful-timeout;
 SIGINT and SIGQUIT are quick by design). The worker is `gthread`, the one without further packages that keeps
 connections alive (https://docs.gunicorn.org/en/20.1.0/design.html#asyncio-workers):
 

@@ -1,5 +1,6 @@
-"""uvicorn: the command alone. It handles SIGTERM and SIGINT itself: it stops accepting, ends idle connections, waits for
-responses and for the application, and a second Ctrl-C forces it (https://www.uvicorn.org/server-behavior/#graceful-process-shutdown).
+"""uvicorn: the command alone. It handles SIGTERM and SIGINT itself: it stops accepting, ends idle connections, waits
+for responses and for the application, and a second Ctrl-C forces it
+(https://www.uvicorn.org/server-behavior/#graceful-process-shutdown).
 Its deadline, `--timeout-graceful-shutdown` (https://www.uvicorn.org/settings/#timeouts), came with uvicorn 0.22;
 Debian 12 has 0.17.6, which waits for ever. `peers/run` gives it where there is one.
 
