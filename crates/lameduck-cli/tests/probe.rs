@@ -188,6 +188,23 @@ fn routes_that_are_missing_are_skipped_and_not_counted() {
 }
 
 #[test]
+fn a_server_that_says_200_to_every_path_has_no_slow_routes() {
+    let server = "import http.server as h, os
+class Anything(h.BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.1'
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header('Content-Length', '2')
+        self.end_headers()
+        self.wfile.write(b'OK')
+h.ThreadingHTTPServer(('127.0.0.1', int(os.environ['PORT'])), Anything).serve_forever()";
+    let words = ["--only", "in-flight/request", "--only", "exit/starting", "--"];
+    let exit = run(probe(words).args(["/usr/bin/python3", "-c", server]), 30 * SECOND);
+    code(&exit, 0);
+    assert!(exit.stdout.contains("1 of 1 passed; 1 skipped, not counted."), "{}", exit.stdout);
+}
+
+#[test]
 fn a_mapped_route_is_asked_for_instead() {
     let words = ["--only", "in-flight/request", "--map", "sleep=/block?ms={ms}", "--", &target()];
     let exit = run(probe(words), 20 * SECOND);

@@ -3,7 +3,7 @@
 //! A server that does not come up here does not come up for any case: its error ends the run.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::blocked::Blocked;
 use crate::client::{Client, Http2, Manners};
@@ -14,6 +14,9 @@ use crate::stage::{Setup, Stage};
 
 /// How long a route may take that should answer at once.
 const ANSWER: Duration = Duration::from_secs(3);
+/// How long a route is asked to take, and what it must take at least: some clocks count whole milliseconds.
+const PAUSE_MS: u64 = 100;
+const AT_LEAST: Duration = Duration::from_millis(90);
 /// How long one that should not answer is watched.
 const SILENCE: Duration = Duration::from_millis(400);
 
@@ -46,7 +49,11 @@ pub(crate) async fn discover(setup: &Arc<Setup>) -> Result<Vec<Need>, Blocked> {
 async fn check(stage: &Stage, server: &Server, need: Need) -> bool {
     match need {
         Need::Sleep | Need::Block | Need::Starve => {
-            matches!(ask(stage, server, &get(&stage.path(need, 1)), ANSWER).await, Some((200, _)))
+            // Some servers say 200 to every path: so it must also take its time.
+            let begun = Instant::now();
+            let answer = ask(stage, server, &get(&stage.path(need, PAUSE_MS)), ANSWER).await;
+            let took = begun.elapsed();
+            matches!(answer, Some((200, _))) && took >= AT_LEAST
         }
         Need::Stream => {
             let path = stage.setup().routes.path(need, 1, 2);

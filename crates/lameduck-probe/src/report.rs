@@ -8,7 +8,7 @@ mod junit;
 mod text;
 mod timeline;
 
-pub use compare::{CompareError, Layout, Run, compare};
+pub use compare::{Choice, CompareError, Layout, Run, compare};
 pub use html::html;
 pub use json::json;
 pub use junit::junit;

@@ -42,7 +42,8 @@ impl Stall {
     }
 
     /// The verdict, unless it is one that the machine may have caused: a lateness that it had at least half a part in,
-    /// or a request that was lost or cut after the machine had stood still behind the signal.
+    /// a request that was lost or cut after the machine had stood still behind the signal, or a case that could not be
+    /// run while it did.
     pub(crate) fn discount(
         &self,
         judgement: Judgement,
@@ -56,6 +57,8 @@ impl Stall {
                 Some(stood) => stood / 1000,
                 None => return Ok(judgement),
             },
+            // Clients that stood still too come to find, say, that there is nothing left to ask.
+            Verdict::CouldNotRun if self.longest_ms * 1000 >= STOOD_STILL => self.longest_ms,
             Verdict::Pass
             | Verdict::Skipped
             | Verdict::CouldNotRun
@@ -100,6 +103,8 @@ mod tests {
         let discounted = of(200, late).unwrap_err();
         assert_eq!(discounted.verdict, Verdict::CouldNotRun);
         assert_eq!(discounted.why, "this machine stood still for 200 ms meanwhile: late");
+        assert_eq!(of(99, Verdict::CouldNotRun), Ok(judged(Verdict::CouldNotRun)));
+        assert_eq!(of(100, Verdict::CouldNotRun).unwrap_err().verdict, Verdict::CouldNotRun);
         for other in [Verdict::Pass, Verdict::Odd, Verdict::Hung] {
             assert_eq!(of(9_000, other), Ok(judged(other)), "nothing else takes long by itself");
         }

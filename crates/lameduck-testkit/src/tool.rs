@@ -11,7 +11,7 @@ use crate::missing::Missing;
 pub enum Tool {
     /// The browser: [`Chromium`](crate::Chromium).
     Chromium,
-    /// The compiler of Go.
+    /// The compiler, and what Debian's has beside it for HTTP/2 without TLS and for WebSockets.
     Go,
     /// A load balancer.
     Haproxy,
@@ -23,6 +23,8 @@ pub enum Tool {
     Postgres,
     /// The store: [`Redis`](crate::Redis).
     Redis,
+    /// The server of Python's asynchronous frameworks.
+    Uvicorn,
 }
 
 impl Tool {
@@ -37,20 +39,22 @@ impl Tool {
             Self::Node => "node",
             Self::Postgres => "postgres",
             Self::Redis => "redis-server",
+            Self::Uvicorn => "uvicorn",
         }
     }
 
-    /// The Debian package that holds it.
+    /// The Debian package that holds it, and others that tests need with it.
     #[must_use]
     pub fn package(self) -> &'static str {
         match self {
             Self::Chromium => "chromium",
-            Self::Go => "golang",
+            Self::Go => "golang golang-golang-x-net-dev golang-github-gorilla-websocket-dev",
             Self::Haproxy => "haproxy",
             Self::Nats => "nats-server",
             Self::Node => "nodejs",
             Self::Postgres => "postgresql",
             Self::Redis => "redis-server",
+            Self::Uvicorn => "uvicorn python3-wsproto",
         }
     }
 
