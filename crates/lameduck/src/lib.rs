@@ -9,6 +9,8 @@ pub mod http;
 mod lifecycle;
 mod order;
 mod panic;
+#[cfg(feature = "restart")]
+mod parcel;
 mod part;
 mod phase;
 mod report;
