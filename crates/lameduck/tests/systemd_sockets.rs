@@ -139,7 +139,8 @@ fn what_cannot_be_taken_over_ends_the_start_with_what_would_be_right() {
     );
     refused(
         said("LISTEN_FDS=900"),
-        "the inherited descriptor 3 is not open; pass on as many descriptors, from 3 on, as LISTEN_FDS says",
+        "the inherited descriptor 3 was not passed on; pass on as many descriptors, from 3 on, as LISTEN_FDS says, and let \
+         nothing but lameduck take them",
     );
     refused(
         said("LISTEN_FDS=0").env("LAMEDUCK_LISTENERS_EXCLUSIVE", "yes"),
