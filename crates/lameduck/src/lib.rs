@@ -9,9 +9,13 @@ mod connections;
 mod error;
 #[cfg(feature = "http1")]
 pub mod http;
+#[cfg(feature = "http1")]
+mod inherit;
 mod lifecycle;
 mod order;
 mod panic;
+#[cfg(feature = "restart")]
+mod parcel;
 mod part;
 mod phase;
 mod report;
@@ -19,6 +23,8 @@ mod resource;
 mod service;
 mod supervisor;
 mod sys;
+#[cfg(feature = "systemd")]
+mod systemd;
 mod task;
 mod threads;
 

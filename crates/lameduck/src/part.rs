@@ -21,6 +21,8 @@ pub(crate) use self::registry::{Entry, PartId, Registry};
 pub(crate) use self::view::Progress;
 #[cfg(feature = "admin")]
 pub(crate) use self::view::TaskView;
+#[cfg(feature = "restart")]
+use crate::parcel::{Outbox, Parcel};
 use crate::report::{PartReport, PartState, Stuck, Totals};
 
 /// How often parts are asked to see to their own deadlines when none of them knows better.
@@ -99,6 +101,48 @@ pub(crate) trait Part: Send + Sync {
     /// Sees to its own deadlines; says when it wants to be asked next.
     fn tick(&self, _now: Instant) -> Option<Instant> {
         None
+    }
+
+    /// Restart, in the predecessor: gives its idle plaintext HTTP/1 connections to `outbox` from now on, in waves, and
+    /// the busy ones as they fall idle; their responses carry no `Connection: close`. It goes on taking new work.
+    #[cfg(feature = "restart")]
+    fn pass_on(&self, _outbox: &Outbox) {}
+
+    /// Restart, in the predecessor: whether no connection is left that is idle and could be given now.
+    #[cfg(feature = "restart")]
+    fn is_swept(&self) -> bool {
+        true
+    }
+
+    /// Restart, in the predecessor, at the commit: takes nothing new from now on, but keeps its listener, its stream,
+    /// its rhythm; what cannot be passed on begins to drain. Unlike [`Part::stop`] this can be taken back.
+    #[cfg(feature = "restart")]
+    fn pause(&self) {}
+
+    /// Restart, in the predecessor: whether nothing is left that it holds, once paused: no run, no message, no
+    /// connection.
+    #[cfg(feature = "restart")]
+    fn is_at_rest(&self) -> bool {
+        true
+    }
+
+    /// Restart, in the predecessor: there will be no successor. Takes back [`Part::pass_on`] and [`Part::pause`].
+    #[cfg(feature = "restart")]
+    fn resume(&self) {}
+
+    /// Restart, in the successor: serves adopted connections from now on, though it takes no new ones before
+    /// [`Part::start`].
+    #[cfg(feature = "restart")]
+    fn prepare(&self) {}
+
+    /// Serves a connection that another process, or this one before, has passed on. Gives it back where it cannot:
+    /// it is no server of plaintext HTTP/1, or is not prepared, or has begun to stop.
+    ///
+    /// # Errors
+    /// The parcel as it was.
+    #[cfg(feature = "restart")]
+    fn adopt(&self, parcel: Parcel) -> Result<(), Parcel> {
+        Err(parcel)
     }
 
     /// Its line in the report, if it has one.

@@ -3,6 +3,8 @@
 #![allow(unsafe_code)]
 
 #[cfg(feature = "http1")]
+mod adopt;
+#[cfg(feature = "http1")]
 mod guarded;
 mod mask;
 #[cfg(feature = "http1")]
@@ -10,6 +12,8 @@ mod queue;
 #[cfg(all(feature = "http1", target_os = "linux"))]
 mod sockopt;
 
+#[cfg(feature = "http1")]
+pub(crate) use self::adopt::adopt_passed;
 #[cfg(feature = "http1")]
 pub(crate) use self::guarded::{Far, Guarded, Owning, Remote};
 pub(crate) use self::mask::unblock;
