@@ -2,16 +2,24 @@
 //! no safe crate offers. The only module where it is allowed; each use says why it is sound.
 #![allow(unsafe_code)]
 
+#[cfg(all(feature = "restart", target_os = "linux"))]
+mod consumed;
 #[cfg(feature = "http1")]
 mod guarded;
+#[cfg(feature = "restart")]
+mod inherited;
 mod mask;
 #[cfg(feature = "http1")]
 mod queue;
 #[cfg(all(feature = "http1", target_os = "linux"))]
 mod sockopt;
 
+#[cfg(all(feature = "restart", target_os = "linux"))]
+pub(crate) use self::consumed::{Used, used};
 #[cfg(feature = "http1")]
 pub(crate) use self::guarded::{Far, Guarded, Owning, Remote};
+#[cfg(feature = "restart")]
+pub(crate) use self::inherited::take_inherited;
 pub(crate) use self::mask::unblock;
 #[cfg(feature = "http1")]
 pub(crate) use self::queue::unacknowledged;
