@@ -19,7 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Level;
 
 use crate::Error;
-use crate::http::listen::{Accepted, Address, Listener};
+use crate::http::listen::{Accepted, Address, BindError, Listener};
 use crate::lifecycle::Shared;
 use crate::phase::Phase;
 
@@ -32,14 +32,19 @@ const HEAD: Duration = Duration::from_secs(10);
 /// The pause after an accept that failed.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Binds the listener and answers on it until the guard drops. Must be called within the runtime.
+/// Answers on the listener that `listen` opens at `address`, until the guard drops. Must be called within the
+/// runtime.
 ///
 /// # Errors
 /// The address is none, or cannot be listened on.
-pub(crate) fn start(address: &str, shared: &Arc<Shared>) -> Result<DropGuard, Error> {
+pub(crate) fn start(
+    address: &str,
+    listen: impl FnOnce(&Address) -> Result<Listener, BindError>,
+    shared: &Arc<Shared>,
+) -> Result<DropGuard, Error> {
     let wrong = |error: String| Error::msg(format!("the admin listener: {error}"));
     let address: Address = address.parse().map_err(|error| wrong(format!("{error}")))?;
-    let listener = Listener::bind(&address).map_err(|error| wrong(error.to_string()))?;
+    let listener = listen(&address).map_err(|error| wrong(error.to_string()))?;
     if let Ok(local) = listener.local_addr() {
         shared.events().say(Level::INFO, format!("admin listener on {local}"));
     }

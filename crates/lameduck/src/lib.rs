@@ -6,6 +6,8 @@ mod connections;
 mod error;
 #[cfg(feature = "http1")]
 pub mod http;
+#[cfg(feature = "http1")]
+mod inherit;
 mod lifecycle;
 mod order;
 mod panic;

@@ -6,6 +6,8 @@ mod environment;
 mod http;
 mod run;
 mod setup;
+#[cfg(feature = "http1")]
+mod sockets;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,6 +5,8 @@
 #[cfg(all(feature = "restart", target_os = "linux"))]
 mod consumed;
 #[cfg(feature = "http1")]
+mod adopt;
+#[cfg(feature = "http1")]
 mod guarded;
 #[cfg(feature = "restart")]
 mod inherited;
@@ -16,6 +18,8 @@ mod sockopt;
 
 #[cfg(all(feature = "restart", target_os = "linux"))]
 pub(crate) use self::consumed::{Used, used};
+#[cfg(feature = "http1")]
+pub(crate) use self::adopt::adopt_passed;
 #[cfg(feature = "http1")]
 pub(crate) use self::guarded::{Far, Guarded, Owning, Remote};
 #[cfg(feature = "restart")]

@@ -1,0 +1,63 @@
+//! Where the listeners of a service come from: a socket that was handed over, or else a fresh bind. Joins the store of
+//! inherited sockets with HTTP, which know nothing of each other.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use tracing::Level;
+
+use crate::http::listen::{Address, BindError, Listener, listens_at};
+use crate::inherit::Inherited;
+use crate::lifecycle::Events;
+
+/// The sockets that a service may listen on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sockets {
+    inherited: Arc<Inherited>,
+    /// Whether the user says that nobody else holds those from `LISTEN_FDS`.
+    exclusive: bool,
+}
+
+impl Sockets {
+    pub(super) fn new(inherited: Inherited, exclusive: bool) -> Sockets {
+        Sockets { inherited: Arc::new(inherited), exclusive }
+    }
+
+    /// The listener of the server called `name`, which would listen on `address`. `may_take_any` says that it may
+    /// have the only socket that nobody gave a name.
+    ///
+    /// # Errors
+    /// As [`Listener::bind`].
+    pub(super) fn listen(
+        &self,
+        name: &str,
+        address: &Address,
+        may_take_any: bool,
+        events: &Events,
+    ) -> Result<Listener, BindError> {
+        let is_there = |descriptor: std::os::fd::BorrowedFd<'_>| listens_at(descriptor, address);
+        let Some(socket) = self.inherited.take(name, may_take_any, is_there) else {
+            return Listener::bind(address);
+        };
+        let elsewhere = match is_there(socket.as_fd()) {
+            true => String::new(),
+            false => format!(", in the place of {address}"),
+        };
+        events.say(Level::INFO, format!("`{name}`: takes over the socket {socket}{elsewhere}"));
+        // A predecessor still runs; whoever made a socket of LISTEN_FDS does so for good, if nobody says otherwise.
+        let exclusive = socket.foreign && self.exclusive;
+        let foreign = socket.foreign;
+        let listener = Listener::inherited(socket.descriptor, exclusive, address)?;
+        Ok(if foreign { listener.without_file() } else { listener })
+    }
+
+    /// Closes what no server has taken, and says so.
+    pub(super) fn close_unused(&self, events: &Events) {
+        for socket in self.inherited.take_rest() {
+            let text = format!(
+                "the inherited socket {socket} is not used and was closed; no server is called so or listens there"
+            );
+            events.say(Level::WARN, text);
+        }
+    }
+}
