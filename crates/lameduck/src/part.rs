@@ -103,6 +103,13 @@ pub(crate) trait Part: Send + Sync {
         None
     }
 
+    /// Whether it is a server. In a restart servers take new work from the commit on; the other sources run in one
+    /// process only, and so wait until those of the predecessor are at rest.
+    #[cfg(feature = "restart")]
+    fn is_server(&self) -> bool {
+        false
+    }
+
     /// Restart, in the predecessor: gives its idle plaintext HTTP/1 connections to `outbox` from now on, in waves, and
     /// the busy ones as they fall idle; their responses carry no `Connection: close`. It goes on taking new work.
     #[cfg(feature = "restart")]

@@ -11,22 +11,20 @@
 //! 3. A failed restart leaves the predecessor as it was.
 
 mod bell;
+mod child;
 mod environment;
 mod giving;
 mod kept;
 mod link;
+mod listening;
 mod message;
-mod outgoing;
-mod plan;
 mod predecessor;
 mod program;
-mod restart;
-mod sockets;
 mod successor;
 mod taking;
 
-pub(crate) use self::environment::VARIABLE;
-pub(crate) use self::plan::{Plan, Refusal};
-pub(crate) use self::predecessor::Giving;
-pub(crate) use self::sockets::Sockets;
-pub(crate) use self::taking::Taking;
+pub(crate) use self::environment::{Handed, VARIABLE};
+pub(crate) use self::listening::Listening;
+pub(crate) use self::predecessor::{Plan, Predecessor};
+pub(crate) use self::program::Program;
+pub(crate) use self::successor::Successor;

@@ -8,8 +8,6 @@ mod consumed;
 mod adopt;
 #[cfg(feature = "http1")]
 mod guarded;
-#[cfg(feature = "restart")]
-mod inherited;
 mod mask;
 #[cfg(feature = "http1")]
 mod queue;
@@ -20,10 +18,10 @@ mod sockopt;
 pub(crate) use self::consumed::{Used, used};
 #[cfg(feature = "http1")]
 pub(crate) use self::adopt::adopt_passed;
+#[cfg(feature = "restart")]
+pub(crate) use self::adopt::with_passed;
 #[cfg(feature = "http1")]
 pub(crate) use self::guarded::{Far, Guarded, Owning, Remote};
-#[cfg(feature = "restart")]
-pub(crate) use self::inherited::take_inherited;
 pub(crate) use self::mask::unblock;
 #[cfg(feature = "http1")]
 pub(crate) use self::queue::unacknowledged;

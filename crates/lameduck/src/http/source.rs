@@ -364,6 +364,11 @@ impl Part for Source {
         }));
     }
 
+    #[cfg(feature = "restart")]
+    fn is_server(&self) -> bool {
+        true
+    }
+
     fn stop(&self) {
         self.door.life.tell();
         self.door.connections.enter(Mode::Draining);

@@ -263,6 +263,7 @@ impl Service {
             requests: crate::RequestCounts::default(),
             connections: crate::ConnectionCounts::default(),
             parts: Vec::new(),
+            restarts_failed: 0,
             panics: crate::Panics::default(),
             stuck: Vec::new(),
             stuck_unlisted: 0,
