@@ -20,6 +20,8 @@ mod resource;
 mod service;
 mod supervisor;
 mod sys;
+#[cfg(feature = "systemd")]
+mod systemd;
 mod task;
 mod threads;
 

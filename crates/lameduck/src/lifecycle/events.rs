@@ -15,6 +15,8 @@ pub(crate) enum Message {
     StartFailed(String),
     /// Nothing of the setup is left: it returned, or was dropped.
     SetupOver,
+    /// A reload that a SIGHUP began is over.
+    Reloaded,
     /// A stop was begun from code: why.
     Stop { reason: String },
     /// A part failed and brings the service down.

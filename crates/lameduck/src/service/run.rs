@@ -238,6 +238,8 @@ impl Service {
             version: self.version.clone(),
             destination: environment::destination(self, exit == Exit::Process),
             exit,
+            #[cfg(feature = "systemd")]
+            notifier: notifier(exit, shared),
             setup_place,
         }
     }
@@ -267,6 +269,20 @@ impl Service {
             panics: crate::Panics::default(),
             stuck: Vec::new(),
             stuck_unlisted: 0,
+        }
+    }
+}
+
+/// The voice towards the service manager, of a service that owns its process.
+#[cfg(feature = "systemd")]
+fn notifier(exit: Exit, shared: &Shared) -> crate::systemd::Notifier {
+    use crate::systemd::Notifier;
+    match exit {
+        Exit::Return => Notifier::silent(),
+        Exit::Process => {
+            let mut notifier = Notifier::from_environment();
+            notifier.watch(shared.runtime());
+            notifier
         }
     }
 }

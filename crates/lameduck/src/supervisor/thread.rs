@@ -48,6 +48,9 @@ pub(crate) struct Brief {
     pub(crate) version: Option<String>,
     pub(crate) destination: Destination,
     pub(crate) exit: Exit,
+    /// The voice towards the service manager.
+    #[cfg(feature = "systemd")]
+    pub(crate) notifier: crate::systemd::Notifier,
     pub(crate) setup_place: &'static std::panic::Location<'static>,
     /// What a restart needs; none where signals are not taken.
     #[cfg(feature = "restart")]
@@ -157,12 +160,13 @@ impl Desk {
                 let wanted = self.engine.as_ref().and_then(|engine| engine.tick(now));
                 tick_at = Some(wanted.unwrap_or(now + TICK).min(now + TICK));
             }
+            let notify_at = self.notify(now);
             if self.machine.phase() == Phase::Stopped {
                 return;
             }
             let draining = self.machine.phase() >= Phase::Draining;
             let look_at = (draining && self.watch.is_some()).then(|| now + LOOK);
-            let wakes = [self.machine.wake_at(), tick_at, self.let_go_by, look_at];
+            let wakes = [self.machine.wake_at(), tick_at, self.let_go_by, look_at, notify_at];
             let next = wakes.into_iter().flatten().min();
             self.wait(next);
             let before = self.machine.phase();
@@ -196,6 +200,27 @@ impl Desk {
         }
     }
 
+    /// Tells the service manager what it is to know by now; when there is more to tell.
+    #[cfg(feature = "systemd")]
+    fn notify(&mut self, now: Instant) -> Option<Instant> {
+        let phase = self.machine.phase();
+        let end = self.machine.deadlines().map(|deadlines| deadlines.close + EXIT);
+        let over_by = match phase {
+            Phase::Starting => self.machine.wake_at(),
+            _ => end,
+        };
+        let next = self.brief.notifier.look(now, phase, over_by);
+        for warning in self.brief.notifier.take_warnings() {
+            self.journal.warn(warning);
+        }
+        next
+    }
+
+    #[cfg(not(feature = "systemd"))]
+    fn notify(&mut self, _now: Instant) -> Option<Instant> {
+        None
+    }
+
     /// Waits for a signal, a message or the instant.
     fn wait(&self, until: Option<Instant>) {
         let timeout = until.map(|at| at.saturating_duration_since(Instant::now()));
@@ -221,6 +246,10 @@ impl Desk {
             Message::HandOver(how) => self.hand_over(how, now),
             Message::Say(level, text) => self.journal.text(level, text),
             Message::SetupOver => self.setup_over = true,
+            Message::Reloaded => {
+                #[cfg(feature = "systemd")]
+                self.brief.notifier.reloaded();
+            }
             Message::Started => {
                 self.setup_returned = true;
                 if self.machine.phase() == Phase::Starting {
@@ -370,10 +399,23 @@ impl Desk {
 
     /// Calls what the user chose for SIGHUP, on a thread of its own: a callback that blocks must not hold up the
     /// supervisor.
-    fn reload(&self, reload: Reload) {
+    fn reload(&mut self, reload: Reload) {
+        /// Says that the reload is over, however it ends.
+        struct Over(Arc<Shared>);
+        impl Drop for Over {
+            fn drop(&mut self) {
+                self.0.events().send(Message::Reloaded);
+            }
+        }
         self.journal.info("SIGHUP received: reloading");
+        #[cfg(feature = "systemd")]
+        self.brief.notifier.reloading();
+        let over = Over(Arc::clone(&self.brief.shared));
         let thread = std::thread::Builder::new().name("lameduck-reload".to_owned());
-        drop(thread.spawn(move || reload()));
+        drop(thread.spawn(move || {
+            let _over = over;
+            reload();
+        }));
     }
 
     fn enter(&mut self, phase: Phase, now: Instant) {
