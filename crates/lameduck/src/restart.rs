@@ -23,7 +23,7 @@ mod program;
 mod successor;
 mod taking;
 
-pub(crate) use self::environment::{Handed, VARIABLE};
+pub(crate) use self::environment::Handed;
 pub(crate) use self::listening::Listening;
 pub(crate) use self::predecessor::{Plan, Predecessor};
 pub(crate) use self::program::Program;

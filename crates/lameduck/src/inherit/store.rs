@@ -1,6 +1,6 @@
 //! The store of inherited sockets.
 
-use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, RawFd};
 use std::sync::{Mutex, PoisonError};
 
 use super::choice::{self, Offer};
@@ -67,21 +67,23 @@ impl Inherited {
         &self,
         name: &str,
         may_take_any: bool,
-        is_there: impl Fn(BorrowedFd<'_>) -> bool,
+        is_there: impl Fn(&Socket) -> bool,
     ) -> Option<Socket> {
         let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         let nameless = |socket: &Socket| socket.foreign && !choice::is_given(&socket.name);
         let only = may_take_any && sockets.iter().filter(|socket| nameless(socket)).count() == 1;
-        let offers: Vec<Offer<'_>> = sockets
+        let (places, offers): (Vec<usize>, Vec<Offer<'_>>) = sockets
             .iter()
-            .map(|socket| Offer {
-                name: &socket.name,
-                is_there: is_there(socket.as_fd()),
-                is_anybodys: only && nameless(socket),
+            .enumerate()
+            .map(|(place, socket)| {
+                let is_anybodys = only && nameless(socket);
+                (place, Offer { name: &socket.name, is_there: is_there(socket), is_anybodys })
             })
-            .collect();
+            // A predecessor bound its sockets where it was told to: a server that is told otherwise by now binds another.
+            .filter(|(place, offer)| offer.is_there || sockets[*place].foreign)
+            .unzip();
         let chosen = choice::choose(&offers, name)?;
-        Some(sockets.remove(chosen))
+        Some(sockets.remove(places[chosen]))
     }
 
     /// Empties the store: what is left is used by nobody, and is the caller's to close and to speak of.

@@ -17,7 +17,6 @@ use super::message::{Message, Passed, VERSION};
 use super::taking::{Action, Event, Taking};
 use crate::lifecycle::{self, HandOver, Shared};
 use crate::parcel::Parcel;
-use crate::part::Part;
 
 /// How many messages are taken before anything else has its turn.
 const TURN: usize = 16;
@@ -52,17 +51,17 @@ impl Successor {
 
     /// This service is ready, and does not accept yet.
     pub(crate) fn up(&self) {
-        drop(self.rope.pull(Event::Up));
+        let _ = self.rope.pull(Event::Up);
     }
 
     /// It accepts.
     pub(crate) fn serving(&self) {
-        drop(self.rope.pull(Event::Serving));
+        let _ = self.rope.pull(Event::Serving);
     }
 
     /// It has begun to stop; whether because something failed.
     pub(crate) fn stopping(&self, failed: bool) {
-        drop(self.rope.pull(Event::Stopping { failed }));
+        let _ = self.rope.pull(Event::Stopping { failed });
     }
 }
 
