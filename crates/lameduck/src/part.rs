@@ -152,6 +152,11 @@ pub(crate) trait Part: Send + Sync {
         Err(parcel)
     }
 
+    /// Restart: whether this process alone holds its listener from now on; before, it is as it was when it came. One
+    /// that others hold too is never made deaf, nor is its file removed.
+    #[cfg(feature = "restart")]
+    fn set_alone(&self, _alone: bool) {}
+
     /// Its line in the report, if it has one.
     fn report(&self) -> Option<PartReport>;
 
