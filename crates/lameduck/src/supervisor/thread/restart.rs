@@ -190,7 +190,15 @@ impl Desk {
                 }
             }
             HandOver::Free => self.restart.free = true,
-            HandOver::Alone => self.brief.shared.set_alone(),
+            HandOver::Alone => {
+                self.brief.shared.set_alone();
+                // While a restart is under way somebody else does hold them; its end says so again.
+                if self.restart.under_way.is_none()
+                    && let Some(restarts) = &self.brief.restarts
+                {
+                    restarts.plan.set_alone(true);
+                }
+            }
             HandOver::CalledOff => {
                 let mut reason = "the predecessor called the restart off".to_owned();
                 self.with_predecessor(|predecessor| {
