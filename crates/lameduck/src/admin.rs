@@ -54,10 +54,23 @@ pub(crate) fn start(
     let shared = Arc::clone(shared);
     let runtime = shared.runtime().clone();
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut front = shared.front();
     let accept = async move {
         loop {
+            // In a restart one of two processes answers, the other's connections wait in the accept queue for it.
+            if front.wait_for(|front| *front).await.is_err() {
+                return;
+            }
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-            let accepted = match incoming.accept().await {
+            let accepted = tokio::select! {
+                biased;
+                changed = front.wait_for(|front| !*front) => match changed {
+                    Ok(_) => continue,
+                    Err(_) => return,
+                },
+                accepted = incoming.accept() => accepted,
+            };
+            let accepted = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     shared.events().say(Level::DEBUG, format!("admin listener: {error}"));
@@ -87,11 +100,19 @@ where
         let response = respond(request.method(), request.uri(), &shared);
         async move { Ok::<_, Infallible>(response.map(|text| Full::new(bytes::Bytes::from(text)))) }
     });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .serve_connection(io, service);
+    let mut front = shared.front();
+    let mut served = std::pin::pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD)
+            .serve_connection(io, service)
+    );
     // Whoever broke the connection knows.
+    tokio::select! {
+        _ = served.as_mut() => return,
+        // Who asks again is to be answered by the successor.
+        _ = front.wait_for(|front| !*front) => served.as_mut().graceful_shutdown(),
+    }
     let _ = served.await;
 }
 

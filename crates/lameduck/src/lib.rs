@@ -20,6 +20,8 @@ mod part;
 mod phase;
 mod report;
 mod resource;
+#[cfg(feature = "restart")]
+mod restart;
 mod service;
 mod supervisor;
 mod sys;

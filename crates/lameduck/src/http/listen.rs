@@ -233,7 +233,7 @@ pub(crate) enum Incoming {
 impl Incoming {
     /// Says whether this process alone holds the socket from now on: not while a successor has a
     /// duplicate of it, and again once the predecessor that it came from has exited.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the restart takes sockets over with it"))]
+    #[cfg(any(test, feature = "restart"))]
     pub(crate) fn set_exclusive(&mut self, alone: bool) {
         match self {
             Self::Tcp { exclusive, .. } | Self::Unix { exclusive, .. } => *exclusive = alone,

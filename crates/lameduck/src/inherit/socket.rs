@@ -15,6 +15,8 @@ pub(crate) struct Socket {
     /// Whether it was made by another program, which holds it for longer than this process lives: it came from
     /// `LISTEN_FDS`, to this process or to the first of its predecessors.
     pub(crate) foreign: bool,
+    /// The address as the server of a predecessor declared it; none for one from `LISTEN_FDS`.
+    pub(crate) declared: Option<String>,
 }
 
 impl AsFd for Socket {

@@ -1,6 +1,6 @@
 //! The store of inherited sockets.
 
-use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, RawFd};
 use std::sync::{Mutex, PoisonError};
 
 use super::choice::{self, Offer};
@@ -35,7 +35,7 @@ impl Inherited {
                     else {
                         continue;
                     };
-                    store.add(Socket { name, descriptor, foreign: true }, number)?;
+                    store.add(Socket { name, descriptor, foreign: true, declared: None }, number)?;
                 }
             }
         }
@@ -66,21 +66,23 @@ impl Inherited {
         &self,
         name: &str,
         may_take_any: bool,
-        is_there: impl Fn(BorrowedFd<'_>) -> bool,
+        is_there: impl Fn(&Socket) -> bool,
     ) -> Option<Socket> {
         let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         let nameless = |socket: &Socket| socket.foreign && !choice::is_given(&socket.name);
         let only = may_take_any && sockets.iter().filter(|socket| nameless(socket)).count() == 1;
-        let offers: Vec<Offer<'_>> = sockets
+        let (places, offers): (Vec<usize>, Vec<Offer<'_>>) = sockets
             .iter()
-            .map(|socket| Offer {
-                name: &socket.name,
-                is_there: is_there(socket.as_fd()),
-                is_anybodys: only && nameless(socket),
+            .enumerate()
+            .map(|(place, socket)| {
+                let is_anybodys = only && nameless(socket);
+                (place, Offer { name: &socket.name, is_there: is_there(socket), is_anybodys })
             })
-            .collect();
+            // A predecessor bound its sockets where it was told to: a server that is told otherwise by now binds another.
+            .filter(|(place, offer)| offer.is_there || sockets[*place].foreign)
+            .unzip();
         let chosen = choice::choose(&offers, name)?;
-        Some(sockets.remove(chosen))
+        Some(sockets.remove(places[chosen]))
     }
 
     /// Empties the store: what is left is used by nobody, and is the caller's to close and to speak of.
@@ -107,7 +109,7 @@ mod tests {
 
     fn add(descriptor: impl Into<OwnedFd>) -> Result<(), String> {
         let socket =
-            Socket { name: "public".to_owned(), descriptor: descriptor.into(), foreign: true };
+            Socket { name: "public".to_owned(), descriptor: descriptor.into(), foreign: true, declared: None };
         Inherited::default().add(socket, 3).map_err(|error| error.to_string())
     }
 
@@ -117,7 +119,7 @@ mod tests {
         for (name, foreign) in sockets {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             addresses.push(listener.local_addr().unwrap().to_string());
-            let socket = Socket { name: name.to_owned(), descriptor: listener.into(), foreign };
+            let socket = Socket { name: name.to_owned(), descriptor: listener.into(), foreign, declared: None };
             store.add(socket, 3).unwrap();
         }
         (store, addresses)

@@ -121,6 +121,8 @@ pub(super) fn settings(service: &Service) -> Result<Settings, Error> {
     let hangup = match &service.hangup {
         Hangup::Stop => phase::Hangup::Stop,
         Hangup::Reload(_) => phase::Hangup::Reload,
+        #[cfg(feature = "restart")]
+        Hangup::Restart => phase::Hangup::Restart,
         Hangup::Default if std::io::stdin().is_terminal() => phase::Hangup::Stop,
         Hangup::Default => phase::Hangup::Ignore,
     };
@@ -164,6 +166,8 @@ fn unknown(names: impl Iterator<Item = OsString>) -> Vec<String> {
     let mut unknown: Vec<String> = names
         .filter_map(|name| name.into_string().ok())
         .filter(|name| name.starts_with("LAMEDUCK_") && !VARIABLES.contains(&name.as_str()))
+        // What a predecessor says to its successor, which is nobody's to set.
+        .filter(|name| name != "LAMEDUCK_PREDECESSOR")
         .collect();
     unknown.sort();
     unknown

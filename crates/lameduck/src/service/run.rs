@@ -22,6 +22,10 @@ use crate::inherit::Inherited;
 use crate::lifecycle::{self, Events, Inbox, Message, Shared, StopHandle};
 use crate::phase::Outcome;
 use crate::report::{Cause, Report, write_bounded};
+#[cfg(feature = "restart")]
+use crate::restart::{Handed, Listening, Plan, Program, Successor};
+#[cfg(feature = "restart")]
+use crate::supervisor::Restarts;
 use crate::supervisor::{Brief, Exit, Journal, Signals, Supervisor};
 
 /// How long the report of a start that failed at once may take to be written.
@@ -68,16 +72,31 @@ impl Service {
         // from what was passed on.
         #[cfg(feature = "http1")]
         let inherited = Inherited::listen_fds();
+        #[cfg(feature = "restart")]
+        let handed = Handed::take();
+        #[cfg(feature = "restart")]
+        let program = Program::of_this_process().map_err(|error| error.to_string());
         let signals = signals.map_err(|error| machine("take signals", error))?;
         #[cfg_attr(not(feature = "http1"), expect(unused_mut, reason = "nothing is inherited"))]
         let mut settings = environment::settings(&self).map_err(failed)?;
         let threads = environment::threads().map_err(failed)?;
         #[cfg(feature = "http1")]
-        let inherited = inherited.map_err(failed)?;
+        #[cfg_attr(not(feature = "restart"), expect(unused_mut, reason = "no predecessor"))]
+        let mut inherited = inherited.map_err(failed)?;
+        #[cfg(feature = "restart")]
+        let mut handed = handed.map_err(failed)?;
+        #[cfg(feature = "restart")]
+        for (socket, number) in handed.iter_mut().flat_map(|handed| handed.sockets.drain(..)) {
+            inherited.add(socket, number).map_err(failed)?;
+        }
         #[cfg(feature = "http1")]
         settings.remarks.extend(inherited.remark().map(ToOwned::to_owned));
         #[cfg(feature = "http1")]
         let sockets = Sockets::new(inherited, settings.listeners_exclusive);
+        #[cfg(feature = "restart")]
+        let listening = Arc::new(Listening::default());
+        #[cfg(feature = "restart")]
+        let sockets = sockets.kept_in(&listening);
         let (events, inbox) =
             Events::channel().map_err(|error| machine("open a descriptor", error))?;
         let begun = AtomicUsize::new(0);
@@ -97,6 +116,12 @@ impl Service {
             .build()
             .map_err(|error| machine("start the runtime", error))?;
         let shared = self.shared(events, runtime.handle().clone());
+        #[cfg(feature = "restart")]
+        if handed.is_none() {
+            shared.set_alone();
+        } else {
+            shared.set_front(false);
+        }
         // It answers until its guard drops: after the report.
         #[cfg(feature = "admin")]
         let _admin = match &settings.admin {
@@ -107,7 +132,23 @@ impl Service {
             }
             None => None,
         };
-        let brief = self.brief(&settings, &shared, inbox, Some(signals), Exit::Process, place);
+        #[cfg_attr(not(feature = "restart"), expect(unused_mut, reason = "no restart"))]
+        let mut brief = self.brief(&settings, &shared, inbox, Some(signals), Exit::Process, place);
+        #[cfg(feature = "restart")]
+        {
+            let predecessor = handed
+                .map(|handed| Successor::begin(handed, &shared))
+                .transpose()
+                .map_err(|error| machine("start a thread", error))?;
+            let plan = Plan {
+                program,
+                listening: Arc::clone(&listening),
+                shared: Arc::clone(&shared),
+                start: settings.rules.start,
+                budget: settings.rules.budget,
+            };
+            brief.restarts = Some(Restarts { plan, listening, predecessor });
+        }
         let supervisor = Supervisor::start(brief, self.journal(&settings), |_| {})
             .map_err(|error| machine("start a thread", error))?;
         let set_up = set_up(
@@ -235,6 +276,8 @@ impl Service {
             reload: match &self.hangup {
                 Hangup::Reload(reload) => Some(Arc::clone(reload)),
                 Hangup::Default | Hangup::Stop => None,
+                #[cfg(feature = "restart")]
+                Hangup::Restart => None,
             },
             version: self.version.clone(),
             destination: environment::destination(self, exit == Exit::Process),
@@ -242,6 +285,8 @@ impl Service {
             #[cfg(feature = "systemd")]
             notifier: notifier(exit, shared),
             setup_place,
+            #[cfg(feature = "restart")]
+            restarts: None,
         }
     }
 
@@ -266,6 +311,7 @@ impl Service {
             requests: crate::RequestCounts::default(),
             connections: crate::ConnectionCounts::default(),
             parts: Vec::new(),
+            restarts_failed: 0,
             panics: crate::Panics::default(),
             stuck: Vec::new(),
             stuck_unlisted: 0,

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::engine::{Engine, order_of};
+#[cfg(feature = "restart")]
+use super::Restarts;
 use super::{Exit, Journal, Signals, end_process};
 use crate::budget::{EXIT, Span};
 use crate::lifecycle::{Inbox, Message, Reload, Shared};
@@ -17,6 +19,9 @@ use crate::report::{
     Cause, Destination, PhaseTime, Report, Stuck, StuckKind, Totals, write_bounded,
 };
 use crate::threads::Watch;
+
+#[cfg(feature = "restart")]
+mod restart;
 
 /// How long the report may take to be written, at the last deadline.
 const REPORT: Duration = Duration::from_millis(100);
@@ -47,6 +52,9 @@ pub(crate) struct Brief {
     #[cfg(feature = "systemd")]
     pub(crate) notifier: crate::systemd::Notifier,
     pub(crate) setup_place: &'static std::panic::Location<'static>,
+    /// What a restart needs; none where signals are not taken.
+    #[cfg(feature = "restart")]
+    pub(crate) restarts: Option<Restarts>,
 }
 
 /// What the thread says when everything is over.
@@ -106,6 +114,8 @@ struct Desk {
     setup_over: bool,
     /// Until when an abandoned setup may let go; its parts are taken over then.
     let_go_by: Option<Instant>,
+    #[cfg(feature = "restart")]
+    restart: restart::State,
 }
 
 impl Desk {
@@ -126,6 +136,8 @@ impl Desk {
             setup_returned: false,
             setup_over: false,
             let_go_by: None,
+            #[cfg(feature = "restart")]
+            restart: restart::State::default(),
         }
     }
 
@@ -172,6 +184,10 @@ impl Desk {
                 if event == Event::Hangup && self.brief.rules.hangup == crate::phase::Hangup::Stop {
                     self.because(Cause::Signal { name: "SIGHUP".to_owned() });
                 }
+                #[cfg(feature = "restart")]
+                if self.waits_for_restart(event, Instant::now()) {
+                    continue;
+                }
                 self.step(event, Instant::now());
             }
             for message in self.brief.inbox.take() {
@@ -217,7 +233,14 @@ impl Desk {
     fn message(&mut self, message: Message) {
         let now = Instant::now();
         match message {
+            #[cfg(feature = "restart")]
+            Message::Check => self.look_restart(),
+            #[cfg(not(feature = "restart"))]
             Message::Check => {}
+            #[cfg(feature = "restart")]
+            Message::Restart => self.step(Event::Restart, now),
+            #[cfg(feature = "restart")]
+            Message::HandOver(how) => self.hand_over(how, now),
             Message::Say(level, text) => self.journal.text(level, text),
             Message::SetupOver => self.setup_over = true,
             Message::Reloaded => {
@@ -247,11 +270,19 @@ impl Desk {
             }
             Message::Stop { reason } => {
                 self.because(Cause::Code { reason });
+                #[cfg(feature = "restart")]
+                if self.waits_for_restart(Event::Stop, now) {
+                    return;
+                }
                 self.step(Event::Stop, now);
             }
             Message::Failed { part, message } => {
                 self.journal.error(format!("`{part}` failed: {message}"));
                 self.because(Cause::Failure { part, message });
+                #[cfg(feature = "restart")]
+                if self.waits_for_restart(Event::Failed, now) {
+                    return;
+                }
                 self.step(Event::Failed, now);
             }
         }
@@ -349,6 +380,12 @@ impl Desk {
             Action::NoteHangup => self.journal.info(
                 "SIGHUP received and ignored; choose what it does with `on_hangup` of the service",
             ),
+            #[cfg(feature = "restart")]
+            Action::Restart => self.begin_restart(),
+            #[cfg(feature = "restart")]
+            Action::RefuseRestart => {
+                self.refuse_restart(&format!("the service is {}", self.machine.phase()));
+            }
             Action::Reload => {
                 if let Some(reload) = self.brief.reload.clone() {
                     self.reload(reload);
@@ -385,6 +422,8 @@ impl Desk {
             self.began = Some(jiff::Timestamp::now());
             self.watch = Some(Watch::begin(now));
             self.at_begin = self.engine.as_ref().map(Engine::totals).unwrap_or_default();
+            #[cfg(feature = "restart")]
+            self.begin_stop();
             match &self.cause {
                 Some(cause @ Cause::Start { .. }) => self.journal.error(cause.to_string()),
                 Some(cause) => self.journal.info(format!("{cause}: stopping")),
@@ -394,11 +433,19 @@ impl Desk {
         match phase {
             Phase::Starting | Phase::Finishing | Phase::Closing | Phase::Stopped => {}
             Phase::Ready => {
+                #[cfg(feature = "restart")]
+                let waits = self.is_successor();
+                #[cfg(not(feature = "restart"))]
+                let waits = false;
                 if let Some(engine) = &self.engine {
-                    // Apart, since in a restart there will be a hand-over between the two: a source runs in one process
-                    // only, the others in both.
                     engine.start(Tier::Worker);
-                    engine.start(Tier::Source);
+                    if !waits {
+                        engine.start(Tier::Source);
+                    }
+                }
+                #[cfg(feature = "restart")]
+                if waits {
+                    return self.wait_for_commit(now);
                 }
                 self.journal.info(format!("ready after {}", Span(now - self.started)));
                 return;
@@ -524,6 +571,10 @@ impl Desk {
             began: self.began.unwrap_or_else(jiff::Timestamp::now).to_string(),
             took: now.saturating_duration_since(began),
             phases: self.phases(now),
+            #[cfg(feature = "restart")]
+            restarts_failed: self.restart.failed,
+            #[cfg(not(feature = "restart"))]
+            restarts_failed: 0,
             requests,
             connections,
             parts,
@@ -615,6 +666,8 @@ impl Desk {
             | Event::Failed
             | Event::Empty
             | Event::Time => None,
+            #[cfg(feature = "restart")]
+            Event::Restart | Event::HandedOver => None,
         });
         forcing.filter(|_| !same)
     }

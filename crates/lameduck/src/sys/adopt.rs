@@ -37,6 +37,20 @@ pub(crate) fn adopt_passed(number: RawFd) -> Result<Option<OwnedFd>, Errno> {
     Ok(Some(unsafe { OwnedFd::from_raw_fd(number) }))
 }
 
+/// Calls `f` with a descriptor that came through exec(2), if one is open under that number and has not been adopted:
+/// to see what it is before it is adopted. `f` must not close it.
+#[cfg(feature = "restart")]
+pub(crate) fn with_passed<R>(number: RawFd, f: impl FnOnce(BorrowedFd<'_>) -> R) -> Option<R> {
+    if number < 0 || ADOPTED.lock().unwrap_or_else(PoisonError::into_inner).contains(&number) {
+        return None;
+    }
+    // SAFETY: the number is not negative. If nothing is open under it, or something that has an owner, all that is
+    // done with the borrow are questions to the kernel.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    let inherited = !fcntl_getfd(borrowed).ok()?.contains(FdFlags::CLOEXEC);
+    inherited.then(|| f(borrowed))
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs::File;
