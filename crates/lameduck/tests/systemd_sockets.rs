@@ -213,7 +213,7 @@ fn a_stop_loses_nothing_while_somebody_else_holds_the_socket() {
         let port = free_port();
         let (own, held, log) = stop_under_load(holder("held", &port.to_string()), port);
         assert!(own > 0 && held > 0, "{own} by the service, {held} by the holder");
-        assert!(log.contains("another process holds the socket too"), "{log}");
+        assert!(log.contains("what comes is for the other process that holds the socket"), "{log}");
         assert!(!log.contains("dropped new connections"), "{log}");
     }
 }

@@ -1,4 +1,4 @@
-//! `lameduck run` replaces servers written in Go, Python and JavaScript again and again, under a load of fresh
+//! `lameduck run` replaces servers written in Go, Python, JavaScript and Rust again and again, under a load of fresh
 //! connections: none is refused and none is reset. Each server learns of its readiness in another way.
 
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use lameduck_testkit::{
-    Fresh, Proc, Server, ServerCommand, Signal, Tool, eventually, free_port, needing,
+    Fresh, Proc, Server, ServerCommand, Signal, Tool, eventually, example, free_port, needing,
 };
 use libtest_mimic::{Arguments, Trial};
 
@@ -18,15 +18,33 @@ fn main() {
     let trials = vec![
         needing(&[Tool::Go], "a_go_server_that_says_ready_is_replaced_20_times", || {
             let server = built_by_go();
-            under_load(20, |run| run.args(["--ready", "notify", "--"]).arg(&server));
+            let _ =
+                under_load("http", 20, |run| run.args(["--ready", "notify", "--"]).arg(&server));
         }),
         Trial::test("a_python_server_is_replaced_6_times", || {
-            under_load(6, |run| run.args(["--", PYTHON]).arg(source("server.py")));
+            let _ = under_load("http", 6, |run| run.args(["--", PYTHON]).arg(source("server.py")));
             Ok(())
         }),
+        Trial::test(
+            "a_lameduck_server_is_replaced_6_times_and_closes_the_sockets_itself_at_the_end",
+            || {
+                let target = example("target");
+                let log = under_load("public", 6, |run| run.arg("--").arg(&target));
+                // The report of each says how its listener was closed.
+                let shared =
+                    "\"accepted until none was waiting; what comes is for the other process";
+                let alone = "\"dropped new connections until no handshake was under way";
+                assert_eq!(
+                    (log.matches(shared).count(), log.matches(alone).count()),
+                    (6, 1),
+                    "{log}"
+                );
+                Ok(())
+            },
+        ),
         needing(&[Tool::Node], "a_node_server_that_answers_a_probe_is_replaced_6_times", || {
             let node = Tool::Node.find().unwrap();
-            under_load(6, |run| {
+            let _ = under_load("http", 6, |run| {
                 run.args(["--ready", "http://127.0.0.1:{port}/", "--"])
                     .arg(&node)
                     .arg(source("server.js"))
@@ -53,11 +71,16 @@ fn built_by_go() -> PathBuf {
     program
 }
 
-/// Replaces the server so often while 10 clients open one connection after the other, and then stops it.
-fn under_load(times: usize, with: impl FnOnce(ServerCommand) -> ServerCommand) {
+/// Replaces the server so often while 10 clients open one connection after the other, and then stops it. Its socket is
+/// called `name`. What all of them said on standard error.
+fn under_load(
+    name: &str,
+    times: usize,
+    with: impl FnOnce(ServerCommand) -> ServerCommand,
+) -> String {
     let addr = ([127, 0, 0, 1], free_port()).into();
     let run = Server::command(LAMEDUCK).args(["run", "--grace", "15s", "--listen"]);
-    let run = with(run.arg(format!("http={addr}"))).addr(addr).lifetime(60 * SECOND).start();
+    let run = with(run.arg(format!("{name}={addr}"))).addr(addr).lifetime(60 * SECOND).start();
     run.wait_for_stderr("is ready", 20 * SECOND);
     let load = Fresh::new(addr).clients(10).expect("OK").start();
     load.flowing(50);
@@ -81,4 +104,5 @@ fn under_load(times: usize, with: impl FnOnce(ServerCommand) -> ServerCommand) {
     run.signal(Signal::TERM);
     let exit = run.wait_exit(16 * SECOND);
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    exit.stderr
 }

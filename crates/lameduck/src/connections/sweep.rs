@@ -67,4 +67,3 @@ impl Sweep {
         if self.told.is_empty() { self.look_at } else { now + PACE }
     }
 }
-

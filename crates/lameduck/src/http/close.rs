@@ -63,6 +63,8 @@ pub(crate) enum Way {
     SinkUnasked(String),
     /// A Unix socket: new connections refused, those waiting accepted. Exact.
     Refusing,
+    /// Another process holds the socket too: what is in its queue, or on its way there, is that one's to accept.
+    Shared,
     /// Accepted until the queue was empty: why nothing better was possible.
     Plain(String),
 }
@@ -78,6 +80,11 @@ impl fmt::Display for Way {
                 BLIND.as_millis()
             ),
             Self::Refusing => f.write_str("refused new connections and accepted those waiting"),
+            Self::Shared => {
+                f.write_str(
+                    "accepted until none was waiting; what comes is for the other process that holds the socket",
+                )
+            }
             Self::Plain(reason) => {
                 write!(f, "accepted until none was waiting; a handshake may be cut off ({reason})")
             }
@@ -109,7 +116,7 @@ impl Closed {
         let exact = match self.way {
             Way::Sink => self.handshakes_left == Some(0),
             Way::Refusing => true,
-            Way::SinkUnasked(_) | Way::Plain(_) => false,
+            Way::Shared | Way::SinkUnasked(_) | Way::Plain(_) => false,
         };
         exact && self.emptied
     }
@@ -149,28 +156,28 @@ pub(crate) async fn close(
         accept(connection);
     };
     let (way, handshakes_left, emptied) = match incoming {
-        Incoming::Tcp { listener, exclusive: true } => {
+        Incoming::Tcp { listener, exclusive } if exclusive.is_so() => {
             #[cfg(target_os = "linux")]
             let ask = handshakes::Diagnostics::open;
             #[cfg(not(target_os = "linux"))]
             let ask = ();
             close_tcp(listener, &mut accept, deadline, ask).await
         }
-        Incoming::Tcp { listener, exclusive: false } => {
+        Incoming::Tcp { listener, exclusive: _ } => {
             let emptied = empty_tcp(listener, &mut accept, deadline).await;
-            (Way::Plain(SHARED.to_owned()), None, emptied)
+            (Way::Shared, None, emptied)
         }
         Incoming::Unix { listener, file, exclusive } => {
-            let way =
-                if exclusive { refuse_new(&listener, file) } else { Way::Plain(SHARED.to_owned()) };
+            let way = match exclusive.is_so() {
+                true => refuse_new(&listener, file),
+                false => Way::Shared,
+            };
             let emptied = empty_unix(listener, &mut accept, deadline).await;
             (way, None, emptied)
         }
     };
     Closed { way, accepted, handshakes_left, emptied, took: began.elapsed() }
 }
-
-const SHARED: &str = "another process holds the socket too";
 
 /// Closes a TCP listener that this process alone holds; `ask` opens what the kernel is asked with.
 #[cfg(target_os = "linux")]

@@ -6,6 +6,7 @@
 
 mod address;
 mod error;
+mod exclusive;
 mod socket_file;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 pub(crate) use self::address::{Address, AddressError};
 pub(crate) use self::error::{BindError, Problem};
+pub(crate) use self::exclusive::Exclusive;
 pub(crate) use self::socket_file::SocketFile;
 
 /// How many connections may wait to be accepted; the kernel caps it by `net.core.somaxconn`
@@ -35,7 +37,7 @@ pub(crate) enum Listener {
         /// The socket.
         socket: TcpListener,
         /// Whether this process alone holds it, so that closing may have the kernel drop SYNs.
-        exclusive: bool,
+        exclusive: Exclusive,
     },
     /// A Unix stream listener.
     Unix {
@@ -45,7 +47,7 @@ pub(crate) enum Listener {
         file: Option<SocketFile>,
         /// Whether this process alone holds it, so that closing may remove the file and refuse
         /// new connections.
-        exclusive: bool,
+        exclusive: Exclusive,
     },
 }
 
@@ -82,14 +84,14 @@ impl Listener {
             }
             Address::Unix(path) => {
                 let (socket, file) = socket_file::bind(address, path)?;
-                Ok(Self::Unix { socket, file: Some(file), exclusive: true })
+                Ok(Self::Unix { socket, file: Some(file), exclusive: Exclusive::Yes })
             }
         }
     }
 
     fn bind_ip(address: &Address, at: SocketAddr) -> Result<Self, BindError> {
         match bind_tcp(at) {
-            Ok(socket) => Ok(Self::Tcp { socket, exclusive: true }),
+            Ok(socket) => Ok(Self::Tcp { socket, exclusive: Exclusive::Yes }),
             Err(error) => Err(BindError::ip(address, at.port(), error)),
         }
     }
@@ -101,7 +103,7 @@ impl Listener {
     /// The descriptor is no listening TCP or Unix stream socket; `name` says which one it was.
     pub(crate) fn inherited(
         descriptor: OwnedFd,
-        exclusive: bool,
+        exclusive: Exclusive,
         name: &Address,
     ) -> Result<Self, BindError> {
         let fail = |problem| BindError { address: name.clone(), problem };
@@ -217,7 +219,7 @@ pub(crate) enum Incoming {
         /// The socket.
         listener: tokio::net::TcpListener,
         /// As in [`Listener::Tcp`].
-        exclusive: bool,
+        exclusive: Exclusive,
     },
     /// Unix stream connections.
     Unix {
@@ -226,7 +228,7 @@ pub(crate) enum Incoming {
         /// As in [`Listener::Unix`].
         file: Option<SocketFile>,
         /// As in [`Listener::Unix`].
-        exclusive: bool,
+        exclusive: Exclusive,
     },
 }
 
@@ -236,7 +238,12 @@ impl Incoming {
     #[cfg(any(test, feature = "restart"))]
     pub(crate) fn set_exclusive(&mut self, alone: bool) {
         match self {
-            Self::Tcp { exclusive, .. } | Self::Unix { exclusive, .. } => *exclusive = alone,
+            Self::Tcp { exclusive, .. } | Self::Unix { exclusive, .. } => {
+                // What is somebody else's until that lets it go, is so still.
+                if !(alone && matches!(exclusive, Exclusive::OnceReleased(_))) {
+                    *exclusive = alone.into();
+                }
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Level;
 
-use super::close::{self, Closed};
+use super::close::{self, Closed, Way};
 use super::connection::{Connection, Handle, Io};
 use super::late;
 use super::listen::{Accepted, Incoming, Listener};
@@ -419,7 +419,14 @@ impl Door {
 
     fn note_closed(&self, closed: &Closed) {
         let text = closed.to_string();
-        let level = if closed.is_without_loss() { Level::DEBUG } else { Level::WARN };
+        let level = match closed.way {
+            _ if closed.is_without_loss() => Level::DEBUG,
+            // Nothing is wrong, unless that process is gone after all, which cannot be seen from here.
+            Way::Shared if closed.emptied => Level::INFO,
+            Way::Shared | Way::Sink | Way::SinkUnasked(_) | Way::Refusing | Way::Plain(_) => {
+                Level::WARN
+            }
+        };
         self.say(level, &format!("listener closed: {text}"));
         *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
     }

@@ -8,6 +8,25 @@ use crate::Error;
 /// The first descriptor that is passed on.
 pub(super) const FIRST: RawFd = 3;
 
+/// By which variable a maker of sockets says on which pipe its child can see that it has let them go.
+pub(super) const HELD: &str = "LAMEDUCK_LISTENERS_HELD";
+pub(super) const HELD_RIGHT: &str = "set it to the reading end of a pipe that ends when the maker of the sockets closes its own, as `lameduck run` does";
+
+/// Reads that variable: the number of the pipe's descriptor.
+///
+/// # Errors
+/// It is no number of a descriptor.
+pub(super) fn held(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<RawFd>, Error> {
+    let Some(value) = variable(HELD).filter(|value| !value.is_empty()) else { return Ok(None) };
+    let number =
+        value.to_str().and_then(|text| text.parse().ok()).filter(|number| *number >= FIRST);
+    number.map(Some).ok_or_else(|| {
+        Error::msg(format!(
+            "{HELD} is {value:?}, which is no descriptor that is passed on; {HELD_RIGHT}"
+        ))
+    })
+}
+
 /// What the environment says of passed-on descriptors.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Said {
@@ -147,6 +166,20 @@ mod tests {
         ];
         for (variables, message) in table {
             assert_eq!(said(variables).expect_err("wrong"), message, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn the_pipe_of_the_sockets_maker_is_a_descriptor_or_an_error() {
+        let held = |value: &'static str| held(move |_| Some(OsString::from(value)));
+        assert_eq!(held("5").unwrap(), Some(5));
+        assert_eq!(held("").unwrap(), None);
+        for wrong in ["2", "-1", "five", "5 "] {
+            let said = held(wrong).unwrap_err().to_string();
+            assert!(
+                said.starts_with(&format!("{HELD} is {wrong:?}, which is no descriptor")),
+                "{said}"
+            );
         }
     }
 

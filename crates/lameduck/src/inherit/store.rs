@@ -1,10 +1,10 @@
 //! The store of inherited sockets.
 
-use std::os::fd::{AsFd, RawFd};
-use std::sync::{Mutex, PoisonError};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::choice::{self, Offer};
-use super::listen_fds::{self, Said};
+use super::listen_fds::{self, HELD, HELD_RIGHT, Said};
 use super::{Socket, kind};
 use crate::{Error, sys};
 
@@ -14,6 +14,8 @@ pub(crate) struct Inherited {
     sockets: Mutex<Vec<Socket>>,
     /// What the log is to say of it at the start.
     remark: Option<String>,
+    /// A pipe that ends once whoever made those of `LISTEN_FDS` has closed its copies.
+    held: Option<Arc<OwnedFd>>,
 }
 
 impl Inherited {
@@ -35,11 +37,25 @@ impl Inherited {
                     else {
                         continue;
                     };
-                    store.add(Socket { name, descriptor, foreign: true, declared: None }, number)?;
+                    store
+                        .add(Socket { name, descriptor, foreign: true, declared: None }, number)?;
+                }
+                if let Some(number) = listen_fds::held(|name| std::env::var_os(name))? {
+                    let pipe = sys::adopt_passed(number).map_err(|_| {
+                        Error::msg(format!(
+                            "{HELD} is {number}, and no such descriptor was passed on; {HELD_RIGHT}"
+                        ))
+                    })?;
+                    store.held = pipe.map(Arc::new);
                 }
             }
         }
         Ok(store)
+    }
+
+    /// A pipe that ends once whoever made the sockets of `LISTEN_FDS` has closed its copies, where it gave one.
+    pub(crate) fn held(&self) -> Option<&Arc<OwnedFd>> {
+        self.held.as_ref()
     }
 
     /// Adds a socket that came as the descriptor `number`, for the message.
@@ -102,14 +118,17 @@ fn wrong(name: &str, number: RawFd, what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream, UdpSocket};
-    use std::os::fd::OwnedFd;
     use std::os::unix::net::{UnixDatagram, UnixStream};
 
     use super::*;
 
     fn add(descriptor: impl Into<OwnedFd>) -> Result<(), String> {
-        let socket =
-            Socket { name: "public".to_owned(), descriptor: descriptor.into(), foreign: true, declared: None };
+        let socket = Socket {
+            name: "public".to_owned(),
+            descriptor: descriptor.into(),
+            foreign: true,
+            declared: None,
+        };
         Inherited::default().add(socket, 3).map_err(|error| error.to_string())
     }
 
@@ -119,7 +138,12 @@ mod tests {
         for (name, foreign) in sockets {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             addresses.push(listener.local_addr().unwrap().to_string());
-            let socket = Socket { name: name.to_owned(), descriptor: listener.into(), foreign, declared: None };
+            let socket = Socket {
+                name: name.to_owned(),
+                descriptor: listener.into(),
+                foreign,
+                declared: None,
+            };
             store.add(socket, 3).unwrap();
         }
         (store, addresses)

@@ -15,7 +15,7 @@ use crate::phase::{self, Rules};
 use crate::report::Destination;
 
 /// Every variable that lameduck reads.
-const VARIABLES: [&str; 10] = [
+const VARIABLES: [&str; 11] = [
     "LAMEDUCK_ADMIN",
     "LAMEDUCK_CLOSE",
     "LAMEDUCK_DRAIN",
@@ -24,6 +24,7 @@ const VARIABLES: [&str; 10] = [
     "LAMEDUCK_IDLE_GRACE",
     "LAMEDUCK_LAME_DUCK",
     "LAMEDUCK_LISTENERS_EXCLUSIVE",
+    "LAMEDUCK_LISTENERS_HELD",
     "LAMEDUCK_PRESTOP",
     "LAMEDUCK_REPORT",
 ];

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tracing::Level;
 
-use crate::http::listen::{Address, BindError, Listener, listens_at};
+use crate::http::listen::{Address, BindError, Exclusive, Listener, listens_at};
 use crate::inherit::{Inherited, Socket};
 use crate::lifecycle::Events;
 #[cfg(feature = "restart")]
@@ -55,7 +55,8 @@ impl Sockets {
         let (listener, foreign) = self.open(name, address, may_take_any, events)?;
         #[cfg(feature = "restart")]
         if let Some(listening) = &self.listening {
-            let whose = (foreign, !foreign || self.exclusive);
+            let others = !self.exclusive || self.inherited.held().is_some();
+            let whose = (foreign, !(foreign && others));
             listening.keep(name, &address.to_string(), whose, listener.as_fd());
         }
         #[cfg(not(feature = "restart"))]
@@ -89,7 +90,11 @@ impl Sockets {
         };
         events.say(Level::INFO, format!("`{name}`: takes over the socket {socket}{elsewhere}"));
         // A predecessor still runs; whoever made a socket of LISTEN_FDS does so for good, if nobody says otherwise.
-        let exclusive = socket.foreign && self.exclusive && socket.declared.is_none();
+        let may_be = socket.foreign && self.exclusive && socket.declared.is_none();
+        let exclusive = match self.inherited.held() {
+            Some(pipe) if may_be => Exclusive::OnceReleased(Arc::clone(pipe)),
+            Some(_) | None => may_be.into(),
+        };
         let foreign = socket.foreign;
         let listener = Listener::inherited(socket.descriptor, exclusive, address)?;
         Ok((if foreign { listener.without_file() } else { listener }, foreign))

@@ -169,7 +169,7 @@ fn bound_elsewhere(prepare: impl FnOnce(&Socket) -> io::Result<()>) -> Socket {
 
 fn inherited(socket: Socket, exclusive: bool) -> Listener {
     let name: Address = "127.0.0.1:0".parse().expect("an address");
-    Listener::inherited(socket.into(), exclusive, &name).expect("a listener")
+    Listener::inherited(socket.into(), exclusive.into(), &name).expect("a listener")
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn a_listener_that_became_shared_is_closed_plainly() {
         incoming.set_exclusive(false);
         close(incoming, |_| {}, LIMIT).await
     });
-    assert_eq!(closed.way, Way::Plain(super::SHARED.to_owned()));
+    assert_eq!(closed.way, Way::Shared);
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn a_shared_listener_is_emptied_and_goes_on_in_the_other_process() {
     let listener = inherited(socket, false);
     let at = address(&listener);
     let closed = close_with_a_queue(listener, 50);
-    assert!(matches!(closed.way, Way::Plain(_)), "{closed:?}");
+    assert_eq!(closed.way, Way::Shared);
     assert_eq!((closed.accepted, closed.emptied), (50, true));
     let client = TcpStream::connect(at).expect("still listening");
     other.set_nonblocking(false).expect("blocking");
@@ -332,10 +332,9 @@ fn how_it_was_closed_is_one_line() {
          under way (EPERM); 12 accepted in 20 ms"
     );
     assert_eq!(
-        closed(Way::Plain(super::SHARED.to_owned()), None, false),
-        "accepted until none was waiting; a handshake may be cut off (another process holds the \
-         socket too); 12 accepted in 20 ms; some that were waiting were cut off, for want of \
-         descriptors"
+        closed(Way::Shared, None, false),
+        "accepted until none was waiting; what comes is for the other process that holds the socket; 12 accepted in \
+         20 ms; some that were waiting were cut off, for want of descriptors"
     );
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rustix::io::{FdFlags, fcntl_getfd};
 use socket2::SockRef;
 
-use super::{Address, BindError, Listener, Local, Problem};
+use super::{Address, BindError, Exclusive, Listener, Local, Problem};
 
 fn bind(address: &str) -> Result<Listener, BindError> {
     Listener::bind(&address.parse().expect("an address"))
@@ -54,7 +54,7 @@ fn a_tcp_listener_is_ready_for_the_runtime_and_for_the_sink() {
         let local = listener.local_addr().expect("bound");
         assert_ne!(local.tcp().expect("TCP").port(), 0, "{address}");
         assert_eq!(local.to_string(), local.tcp().expect("TCP").to_string());
-        assert!(matches!(listener, Listener::Tcp { exclusive: true, .. }));
+        assert!(matches!(listener, Listener::Tcp { exclusive: Exclusive::Yes, .. }));
     }
 }
 
@@ -175,7 +175,8 @@ fn a_descriptor_that_does_not_listen_is_refused() {
     let datagrams = std::net::UdpSocket::bind("127.0.0.1:0").expect("bind");
     let file = std::fs::File::open("/dev/null").expect("open");
     for descriptor in [one.into(), datagrams.into(), file.into()] {
-        let error = Listener::inherited(descriptor, true, &name).expect_err("no listener");
+        let error =
+            Listener::inherited(descriptor, Exclusive::Yes, &name).expect_err("no listener");
         assert!(matches!(error.problem, Problem::NotListening), "{error:?}");
     }
 }
