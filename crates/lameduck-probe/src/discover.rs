@@ -26,7 +26,7 @@ const SILENCE: Duration = Duration::from_millis(400);
 /// It did not come up, or does not answer a GET of its root.
 pub(crate) async fn discover(setup: &Arc<Setup>) -> Result<Vec<Need>, Blocked> {
     let stage = Stage::new(Arc::clone(setup));
-    let server = stage.start().await?;
+    let server = stage.start_listening().await?;
     let root = setup.routes.root();
     match ask(&stage, &server, &get(root), ANSWER).await {
         Some((200..=299, _)) => {}

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use tokio::time::sleep;
 
 use crate::blocked::Blocked;
-use crate::client::{Client, Dial};
+use crate::client::{Client, Dial, get_status};
 use crate::judge::SLACK_MS;
 use crate::record::Role;
 use crate::relay::Relay;
@@ -57,8 +57,21 @@ impl Stage {
         &self.setup
     }
 
-    /// Starts the server and waits until it is ready.
+    /// Starts the server and waits until it is ready: its readiness URL says so or, without one, it has answered a GET.
+    /// Some listen before anybody is there to answer, or to take a signal.
     pub(crate) async fn start(&self) -> Result<Server, Blocked> {
+        const ANSWER: Duration = Duration::from_secs(5);
+        let server = self.start_listening().await?;
+        if !self.setup.command.has_ready() {
+            let url = format!("http://{}{}", server.addr(), self.setup.routes.root());
+            // One that does not answer is judged by its case.
+            get_status(&url, ANSWER).await;
+        }
+        Ok(server)
+    }
+
+    /// Starts the server and waits until it listens or, if there is a readiness URL, until that says 200.
+    pub(crate) async fn start_listening(&self) -> Result<Server, Blocked> {
         Ok(Server::start(&self.setup.command, &self.tape, self.setup.start_limit).await?)
     }
 

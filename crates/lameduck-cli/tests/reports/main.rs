@@ -203,6 +203,18 @@ fn compares() {
     assert!(exit.stdout.contains("was run without 1 of them, exit/sigint"), "{}", exit.stdout);
     assert!(!exit.stdout.contains('\u{1b}'), "{:?}", exit.stdout);
 
+    // Two files of one name are runs of one server, if that is asked for.
+    let folder = file("runs", "of");
+    std::fs::create_dir_all(&folder).unwrap();
+    let again = folder.join(RUN.json.file_name().unwrap());
+    std::fs::copy(&RUN.json, &again).unwrap();
+    let words = ["compare", "--by-name", "--only", "in-flight"];
+    let exit = run(probe(words).arg(&RUN.json).arg(&again));
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    let lines: Vec<_> = exit.stdout.lines().collect();
+    assert_eq!(lines[1], "in-flight/many      lost 1 of 50", "{}", exit.stdout);
+    assert_eq!(lines[2], "passed of what ran  0 of 1", "{}", exit.stdout);
+
     let exit = run(probe(["compare", "--markdown"]).arg(&RUN.json));
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
     assert!(exit.stdout.contains("\n|---|---|\n| exit/sigterm | pass |\n"), "{}", exit.stdout);
@@ -219,6 +231,8 @@ fn compares_no_other_files() {
     assert!(why.contains("Cargo.toml is no file of `lameduck probe --json`: "), "{why}");
     let why = refused(probe(["compare", "/no/such.json"]));
     assert!(why.starts_with("lameduck probe: /no/such.json: No such file"), "{why}");
+    let why = refused(probe(["compare", "--only", "exit/never"]).arg(&RUN.json));
+    assert!(why.contains("--only exit/never: these files have no such group or case"), "{why}");
     let why = refused(probe(["compare"]));
     assert!(why.contains("required arguments were not provided"), "{why}");
 }
