@@ -9,12 +9,16 @@ use crate::missing::Missing;
 /// A program of a Debian package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tool {
+    /// A web server: [`Caddy`](crate::Caddy).
+    Caddy,
     /// The browser: [`Chromium`](crate::Chromium).
     Chromium,
-    /// A load balancer.
+    /// A load balancer: [`Haproxy`](crate::Haproxy).
     Haproxy,
     /// The message broker: [`Nats`](crate::Nats).
     Nats,
+    /// A web server: [`Nginx`](crate::Nginx).
+    Nginx,
     /// The database: [`Postgres`](crate::Postgres).
     Postgres,
     /// The store: [`Redis`](crate::Redis).
@@ -26,9 +30,11 @@ impl Tool {
     #[must_use]
     pub fn program(self) -> &'static str {
         match self {
+            Self::Caddy => "caddy",
             Self::Chromium => "chromium",
             Self::Haproxy => "haproxy",
             Self::Nats => "nats-server",
+            Self::Nginx => "nginx",
             Self::Postgres => "postgres",
             Self::Redis => "redis-server",
         }
@@ -38,9 +44,11 @@ impl Tool {
     #[must_use]
     pub fn package(self) -> &'static str {
         match self {
+            Self::Caddy => "caddy",
             Self::Chromium => "chromium",
             Self::Haproxy => "haproxy",
             Self::Nats => "nats-server",
+            Self::Nginx => "nginx",
             Self::Postgres => "postgresql",
             Self::Redis => "redis-server",
         }
@@ -52,7 +60,7 @@ impl Tool {
     /// It is in none of these places.
     pub fn find(self) -> Result<PathBuf, Missing> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        // Two of the packages put theirs beside the programs of root.
+        // Some of the packages put theirs beside the programs of root.
         let mut folders: Vec<PathBuf> =
             std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]).collect();
         if self == Self::Postgres {
