@@ -1,6 +1,7 @@
 //! What lameduck's black-box tests are made of: real processes, clients that speak raw bytes, links with a delay.
 //!
 //! - [`Server`] runs the program under test, collects what it prints, signals it and takes the time of its exit.
+//!   [`Generations`] are a server that restarts itself.
 //! - [`Client`] is one HTTP/1.1 connection; it tells exactly how a request ended, in the words of [`Outcome`].
 //!   It speaks TLS as well, with the same interface.
 //! - [`KeepAlive`] and [`Fresh`] are loads made of such clients, [`Idle`] ones hold connections, [`Rude`] ones break
@@ -25,6 +26,7 @@ mod dial;
 mod ending;
 mod exit;
 mod failure;
+mod generations;
 mod growth;
 mod guard;
 mod link;
@@ -57,6 +59,7 @@ pub use command::ServerCommand;
 pub use ending::Ending;
 pub use exit::Exit;
 pub use failure::Failure;
+pub use generations::Generations;
 pub use growth::{Bounds, Growth};
 pub use lameduck_probe::http1::Response;
 pub use lameduck_probe::{Look, Outcome};

@@ -51,19 +51,23 @@ impl Caddy {
 fn configuration(addr: SocketAddr) -> String {
     format!(
         "{{
-    admin 127.0.0.1:{}
-    auto_https off
-    servers {{
-        timeouts {{
-            idle 10m
-        }}
-    }}
+\tadmin 127.0.0.1:{}
+\tauto_https off
+\tservers {{
+\t\ttimeouts {{
+\t\t\tidle 10m
+\t\t}}
+\t}}
 }}
-http://{addr} {{
-    respond OK
+
+http://:{} {{
+\tbind {}
+\trespond OK
 }}
 ",
-        free_port()
+        free_port(),
+        addr.port(),
+        addr.ip()
     )
 }
 
