@@ -19,7 +19,7 @@ mod target;
 
 use std::process::ExitCode;
 
-use lameduck_testkit::{Reload as _, Reloads};
+use lameduck_testkit::Reloads;
 
 use self::contender::Contender;
 use self::options::{Options, USAGE};
