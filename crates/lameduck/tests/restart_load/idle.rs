@@ -35,10 +35,9 @@ fn case(name: &str, user: User) -> Result<(), String> {
     busy.flowing(100);
     pause(Duration::from_millis(500));
     busy.disturbed(true);
-    let took = generations.restart(LONGEST);
+    let took = generations.restart(LONGEST).map_err(|why| format!("{name}: {why}"))?;
     busy.flowing(100);
     let (tally, mut latencies) = busy.finish_timed();
-    let took = took.map_err(|why| format!("{name}: {why}"))?;
     let ended = idle.ended();
     let idle = idle.finish();
     let reports = end(generations).map_err(|why| format!("{name}: {why}"))?;
