@@ -19,7 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Level;
 
 use crate::Error;
-use crate::http::listen::{Accepted, Address, Listener};
+use crate::http::listen::{Accepted, Address, BindError, Listener};
 use crate::lifecycle::Shared;
 use crate::phase::Phase;
 
@@ -32,14 +32,19 @@ const HEAD: Duration = Duration::from_secs(10);
 /// The pause after an accept that failed.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Binds the listener and answers on it until the guard drops. Must be called within the runtime.
+/// Answers on the listener that `listen` opens at `address`, until the guard drops. Must be called within the
+/// runtime.
 ///
 /// # Errors
 /// The address is none, or cannot be listened on.
-pub(crate) fn start(address: &str, shared: &Arc<Shared>) -> Result<DropGuard, Error> {
+pub(crate) fn start(
+    address: &str,
+    listen: impl FnOnce(&Address) -> Result<Listener, BindError>,
+    shared: &Arc<Shared>,
+) -> Result<DropGuard, Error> {
     let wrong = |error: String| Error::msg(format!("the admin listener: {error}"));
     let address: Address = address.parse().map_err(|error| wrong(format!("{error}")))?;
-    let listener = Listener::bind(&address).map_err(|error| wrong(error.to_string()))?;
+    let listener = listen(&address).map_err(|error| wrong(error.to_string()))?;
     if let Ok(local) = listener.local_addr() {
         shared.events().say(Level::INFO, format!("admin listener on {local}"));
     }
@@ -49,10 +54,23 @@ pub(crate) fn start(address: &str, shared: &Arc<Shared>) -> Result<DropGuard, Er
     let shared = Arc::clone(shared);
     let runtime = shared.runtime().clone();
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut front = shared.front();
     let accept = async move {
         loop {
+            // In a restart one of two processes answers, the other's connections wait in the accept queue for it.
+            if front.wait_for(|front| *front).await.is_err() {
+                return;
+            }
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-            let accepted = match incoming.accept().await {
+            let accepted = tokio::select! {
+                biased;
+                changed = front.wait_for(|front| !*front) => match changed {
+                    Ok(_) => continue,
+                    Err(_) => return,
+                },
+                accepted = incoming.accept() => accepted,
+            };
+            let accepted = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     shared.events().say(Level::DEBUG, format!("admin listener: {error}"));
@@ -82,11 +100,19 @@ where
         let response = respond(request.method(), request.uri(), &shared);
         async move { Ok::<_, Infallible>(response.map(|text| Full::new(bytes::Bytes::from(text)))) }
     });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .serve_connection(io, service);
+    let mut front = shared.front();
+    let mut served = std::pin::pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD)
+            .serve_connection(io, service)
+    );
     // Whoever broke the connection knows.
+    tokio::select! {
+        _ = served.as_mut() => return,
+        // Who asks again is to be answered by the successor.
+        _ = front.wait_for(|front| !*front) => served.as_mut().graceful_shutdown(),
+    }
     let _ = served.await;
 }
 

@@ -10,6 +10,8 @@ mod record;
 mod request;
 mod server;
 pub(crate) mod state;
+#[cfg(feature = "restart")]
+mod sweep;
 
 pub(crate) use self::judge::Directive;
 pub(crate) use self::limits::Limits;

@@ -6,6 +6,8 @@ mod connections;
 mod error;
 #[cfg(feature = "http1")]
 pub mod http;
+#[cfg(feature = "http1")]
+mod inherit;
 mod lifecycle;
 mod order;
 mod panic;
@@ -15,9 +17,13 @@ mod part;
 mod phase;
 mod report;
 mod resource;
+#[cfg(feature = "restart")]
+mod restart;
 mod service;
 mod supervisor;
 mod sys;
+#[cfg(feature = "systemd")]
+mod systemd;
 mod task;
 mod threads;
 

@@ -23,6 +23,8 @@ pub(crate) use self::blockings::Blockings;
 #[cfg(feature = "http1")]
 pub(crate) use self::current::Entered;
 pub(crate) use self::current::{Within, begin_worker, park};
+#[cfg(feature = "restart")]
+pub(crate) use self::events::HandOver;
 pub(crate) use self::events::{Events, Inbox, Message};
 pub(crate) use self::scope::{Scope, ServiceScope};
 pub(crate) use self::shared::{Reload, Shared};
@@ -88,13 +90,13 @@ impl Lifecycle {
     ///
     /// Cancel safe.
     pub async fn draining(&self) {
-        self.scope.shared().draining.cancelled().await;
+        self.scope.shared().draining().cancelled().await;
     }
 
     /// Whether the drain has begun.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.scope.shared().draining.is_cancelled()
+        self.scope.shared().draining().is_cancelled()
     }
 
     /// Resolves when the time of the caller is over: a request's at the drain deadline, a worker's or
@@ -194,6 +196,13 @@ impl Lifecycle {
     /// first, as on SIGTERM.
     pub fn stop(&self, reason: impl Into<String>) {
         self.scope.shared().events().send(Message::Stop { reason: reason.into() });
+    }
+
+    /// Begins a restart of the service, as SIGUSR2 does: a successor, started by what lies at this program's path by
+    /// now, takes over. Where that cannot be, or not now, the log says why, and nothing changes.
+    #[cfg(feature = "restart")]
+    pub fn restart(&self) {
+        self.scope.shared().events().send(Message::Restart);
     }
 }
 

@@ -15,7 +15,8 @@ pub(crate) struct Parcel {
     pub(crate) socket: OwnedFd,
     /// What was read from it and not used yet: half a head, or nothing.
     pub(crate) read_ahead: Bytes,
-    /// Whether the peer has ever sent a byte.
+    /// Whether the peer is known to speak HTTP/1. If not, it has sent nothing yet, or no more than HTTP/2's preface may
+    /// begin with.
     pub(crate) spoken: bool,
     /// How long it has been silent: the idle clock travels with it.
     pub(crate) idle: Duration,

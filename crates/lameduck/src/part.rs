@@ -103,6 +103,13 @@ pub(crate) trait Part: Send + Sync {
         None
     }
 
+    /// Whether it is a server. In a restart servers take new work from the commit on; the other sources run in one
+    /// process only, and so wait until those of the predecessor are at rest.
+    #[cfg(feature = "restart")]
+    fn is_server(&self) -> bool {
+        false
+    }
+
     /// Restart, in the predecessor: gives its idle plaintext HTTP/1 connections to `outbox` from now on, in waves, and
     /// the busy ones as they fall idle; their responses carry no `Connection: close`. It goes on taking new work.
     #[cfg(feature = "restart")]
@@ -144,6 +151,11 @@ pub(crate) trait Part: Send + Sync {
     fn adopt(&self, parcel: Parcel) -> Result<(), Parcel> {
         Err(parcel)
     }
+
+    /// Restart: whether this process alone holds its listener from now on; before, it is as it was when it came. One
+    /// that others hold too is never made deaf, nor is its file removed.
+    #[cfg(feature = "restart")]
+    fn set_alone(&self, _alone: bool) {}
 
     /// Its line in the report, if it has one.
     fn report(&self) -> Option<PartReport>;

@@ -52,6 +52,8 @@ pub struct Report {
     pub connections: ConnectionCounts,
     /// The parts of the service and how they ended.
     pub parts: Vec<PartReport>,
+    /// How many restarts have failed since the start.
+    pub restarts_failed: u64,
     /// Panics of handlers since the start: the first twenty, and how many there were.
     pub panics: Panics,
     /// Whatever still ran at its deadline: the first hundred.

@@ -6,6 +6,8 @@ mod environment;
 mod http;
 mod run;
 mod setup;
+#[cfg(feature = "http1")]
+mod sockets;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +51,8 @@ enum Hangup {
     /// It stops a service whose standard input is a terminal, and is otherwise ignored.
     Default,
     Stop,
+    #[cfg(feature = "restart")]
+    Restart,
     Reload(Arc<dyn Fn() + Send + Sync>),
 }
 
@@ -113,6 +117,13 @@ impl Service {
     /// Stops on SIGHUP as on SIGTERM.
     pub fn stop_on_hangup(mut self) -> Service {
         self.hangup = Hangup::Stop;
+        self
+    }
+
+    /// Restarts on SIGHUP as on SIGUSR2, for those who are used to `systemctl reload` or `kill -HUP`.
+    #[cfg(feature = "restart")]
+    pub fn restart_on_hangup(mut self) -> Service {
+        self.hangup = Hangup::Restart;
         self
     }
 

@@ -8,10 +8,14 @@
 mod engine;
 mod exit;
 mod journal;
+#[cfg(feature = "restart")]
+mod restarts;
 mod signals;
 mod thread;
 
 pub(crate) use self::exit::{Exit, end_process};
 pub(crate) use self::journal::Journal;
+#[cfg(feature = "restart")]
+pub(crate) use self::restarts::Restarts;
 pub(crate) use self::signals::Signals;
 pub(crate) use self::thread::{Brief, Supervisor};

@@ -4,6 +4,7 @@
 mod blocking;
 mod consumer;
 mod failure;
+mod gate;
 mod handle;
 mod judge;
 mod outcome;

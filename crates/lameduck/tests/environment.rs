@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use fixture::{SECOND, fixture};
 
 /// Every variable that is read, and one that is not.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 15] = [
     "LAMEDUCK_ADMIN",
     "LAMEDUCK_CLOSE",
     "LAMEDUCK_DRAIN",
@@ -21,9 +21,13 @@ const NAMES: [&str; 11] = [
     "LAMEDUCK_GRACE",
     "LAMEDUCK_IDLE_GRACE",
     "LAMEDUCK_LAME_DUCK",
+    "LAMEDUCK_LISTENERS_EXCLUSIVE",
     "LAMEDUCK_PRESTOP",
     "LAMEDUCK_REPORT",
     "LAMEDUCK_DRIAN",
+    "LISTEN_FDNAMES",
+    "LISTEN_FDS",
+    "LISTEN_PID",
     "TOKIO_WORKER_THREADS",
 ];
 

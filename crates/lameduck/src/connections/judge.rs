@@ -29,20 +29,22 @@ pub(crate) enum Directive {
     Goaway = 1,
     /// HTTP/2: the peer did not answer the PING behind the GOAWAY; go on as if it had.
     AssumePong = 2,
+    /// Pass it on to the successor, if no request is under way on it.
+    PassOn = 3,
     /// Close, if it is still silent.
-    CloseIdle = 3,
+    CloseIdle = 4,
     /// Answer half a head 408 and close; give up a handshake.
-    HeadTimeout = 4,
+    HeadTimeout = 5,
     /// The client is gone: give up what it asked for.
-    Gone = 5,
+    Gone = 6,
     /// The peer takes nothing of what is sent to it: cut.
-    Stalled = 6,
+    Stalled = 7,
     /// The peer sends nothing of the body that the handler waits for: cancel the handler and answer 408.
-    BodyTimeout = 7,
+    BodyTimeout = 8,
     /// The request took too long: cancel the handler and answer 503, or cut.
-    RequestTimeout = 8,
+    RequestTimeout = 9,
     /// The drain deadline: as before, for whatever the connection does.
-    Cut = 9,
+    Cut = 10,
 }
 
 impl Directive {
@@ -51,12 +53,13 @@ impl Directive {
             0 => Directive::None,
             1 => Directive::Goaway,
             2 => Directive::AssumePong,
-            3 => Directive::CloseIdle,
-            4 => Directive::HeadTimeout,
-            5 => Directive::Gone,
-            6 => Directive::Stalled,
-            7 => Directive::BodyTimeout,
-            8 => Directive::RequestTimeout,
+            3 => Directive::PassOn,
+            4 => Directive::CloseIdle,
+            5 => Directive::HeadTimeout,
+            6 => Directive::Gone,
+            7 => Directive::Stalled,
+            8 => Directive::BodyTimeout,
+            9 => Directive::RequestTimeout,
             _ => Directive::Cut,
         }
     }
@@ -70,6 +73,8 @@ const PONG: Duration = Duration::from_secs(1);
 pub(crate) struct View {
     /// The flags of [`state`].
     pub(crate) flags: u32,
+    /// Whether it is a socket that a successor can take, and there is one who does.
+    pub(crate) passable: bool,
     /// When it was accepted.
     pub(crate) accepted: Duration,
     /// When its present state began: the head's first byte, the request, the end of the last response. The last
@@ -122,6 +127,12 @@ impl View {
             Protocol::Http1
         }
     }
+
+    /// Whether all that was asked on this HTTP/1 connection is answered, and the kernel has the answers: what comes next
+    /// is the beginning of a request, or was one already.
+    pub(crate) fn is_at_a_boundary(&self) -> bool {
+        state::is_at_a_boundary(self.flags)
+    }
 }
 
 /// What should become of a connection now. `draining_since` is when its server's drain began. A limit may be
@@ -140,13 +151,22 @@ pub(crate) fn judge(
         // It has its own clock, of a second at most.
         return Verdict::nothing();
     }
-    let draining = mode == Mode::Draining;
+    let passes = mode.passes() && view.passable && view.flags & state::KEPT == 0;
+    let draining = mode == Mode::Draining || (mode.is_paused() && !passes);
     if view.flags & state::HANDSHAKE != 0 {
         return handshake(view, draining, draining_since, limits, now);
     }
     match view.protocol() {
         Protocol::Upgraded => Verdict::nothing(),
+        Protocol::Http1 if passes && view.is_at_a_boundary() => {
+            match http1(view, false, draining_since, limits, now).directive {
+                Directive::None => Verdict::now(Directive::PassOn),
+                due => Verdict::now(due),
+            }
+        }
         Protocol::Http1 => http1(view, draining, draining_since, limits, now),
+        // It is not passed on, whatever it was when it was accepted.
+        Protocol::Http2 if mode.is_paused() => http2(view, true, draining_since, limits, now),
         Protocol::Http2 => http2(view, draining, draining_since, limits, now),
     }
 }

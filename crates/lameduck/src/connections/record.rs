@@ -29,6 +29,9 @@ pub(crate) enum Fate {
     ClosedIdle = 1,
     /// By us, at a deadline, in the middle of something.
     Cut = 2,
+    /// Not at all: a successor serves it.
+    #[cfg(feature = "restart")]
+    PassedOn = 3,
 }
 
 /// The record of one connection. It lives until the I/O object of the connection drops, also after an
@@ -41,6 +44,9 @@ pub(crate) struct Record {
     peer: Peer,
     /// Whether what is written to the socket is what the peer reads: no TLS in between.
     plain: bool,
+    /// Whether it came from another process, which may still hold its socket: closing ours says nothing to the peer then.
+    #[cfg(feature = "restart")]
+    adopted: bool,
     /// Since the server's epoch.
     accepted: Duration,
     pub(crate) state: State,
@@ -81,6 +87,8 @@ impl Record {
             server,
             peer,
             plain,
+            #[cfg(feature = "restart")]
+            adopted: false,
             accepted,
             state: State::new(),
             directive: AtomicU8::new(Directive::None as u8),
@@ -102,6 +110,22 @@ impl Record {
             remote: Remote::default(),
             requests: Mutex::new(Requests::default()),
         }
+    }
+
+    /// One that has been silent for as long as this, when it came.
+    #[cfg(feature = "restart")]
+    pub(super) fn adopted(server: Arc<Connections>, peer: Peer, idle: Duration) -> Record {
+        let mut record = Record::new(server, peer, true);
+        let now = record.server.now();
+        // One that comes back during a restart has its idle grace from here on.
+        let silent = if record.server.mode().is_paused() { Duration::ZERO } else { idle };
+        record.accepted = now.saturating_sub(silent);
+        record.since = AtomicU64::new(to_millis(record.accepted));
+        record.adopted = true;
+        if record.server.mode().passes() {
+            record.state.set(state::KEPT);
+        }
+        record
     }
 
     #[inline]
@@ -162,11 +186,44 @@ impl Record {
     /// The connection fell silent now. Before the drain the time is that of the last tick, which the limit of
     /// silence allows for: reading the clock would be the dearest part of a short request.
     #[inline]
-    pub(crate) fn fell_silent(&self) {
-        if self.server.mode() >= Mode::Draining {
-            return self.touch();
+    pub(crate) fn fell_silent(&self) -> Mode {
+        let mode = self.server.mode();
+        if mode >= Mode::Draining || mode.is_paused() {
+            self.touch();
+        } else {
+            self.since.store(to_millis(self.server.coarse()), Ordering::Relaxed);
         }
-        self.since.store(to_millis(self.server.coarse()), Ordering::Relaxed);
+        mode
+    }
+
+    /// For how long it has been as it is.
+    #[cfg(feature = "restart")]
+    pub(crate) fn idle(&self) -> Duration {
+        let view = self.view();
+        self.server.now().saturating_sub(view.since.max(view.accepted))
+    }
+
+    /// Whether this restart may still pass it on, as far as its socket and its past go.
+    #[cfg(feature = "restart")]
+    pub(crate) fn is_passable(&self) -> bool {
+        self.plain && !self.state.has(state::KEPT) && self.server.has_outbox()
+    }
+
+    /// Whether it drains, in this mode: its responses say `Connection: close`.
+    #[inline]
+    pub(crate) fn says_goodbye(&self, mode: Mode) -> bool {
+        #[cfg(feature = "restart")]
+        if mode == Mode::Paused {
+            return !self.is_passable();
+        }
+        mode >= Mode::Goodbye
+    }
+
+    /// Nobody will read what is left of the body of the HTTP/1 request any more.
+    pub(crate) fn body_left(&self, key: u32) {
+        if key == 0 && self.state.has(state::BODY_OPEN) {
+            self.state.set(state::BODY_LEFT);
+        }
     }
 
     /// The present state began now.
@@ -407,6 +464,8 @@ impl Record {
         match self.fate.load(Ordering::Relaxed) {
             1 => Fate::ClosedIdle,
             2 => Fate::Cut,
+            #[cfg(feature = "restart")]
+            3 => Fate::PassedOn,
             _ => Fate::Closed,
         }
     }
@@ -474,6 +533,12 @@ impl Record {
         }
     }
 
+    /// Whether its I/O object is still there.
+    #[cfg(feature = "restart")]
+    pub(super) fn is_open(&self) -> bool {
+        !self.state.has(state::GONE)
+    }
+
     /// Wakes the connection's task.
     pub(super) fn wake(&self) {
         if let Some(waker) = self.waker.get() {
@@ -516,6 +581,7 @@ impl Record {
         };
         View {
             flags: self.state.get(),
+            passable: self.plain,
             accepted: self.accepted,
             since: Duration::from_millis(self.since.load(Ordering::Relaxed)),
             progress: Duration::from_millis(self.progress.load(Ordering::Relaxed)),
@@ -620,6 +686,11 @@ impl Far for Record {
     #[inline]
     fn remote(&self) -> &Remote {
         Record::remote(self)
+    }
+
+    #[cfg(feature = "restart")]
+    fn is_shared(&self) -> bool {
+        self.adopted
     }
 }
 

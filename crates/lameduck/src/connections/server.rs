@@ -8,9 +8,15 @@ use http::Method;
 use slab::Slab;
 use tokio::sync::Notify;
 
+#[cfg(feature = "restart")]
+use super::judge::View;
 use super::judge::{Protocol, judge};
+#[cfg(feature = "restart")]
+use super::sweep::{PACE, Sweep};
 use super::{Directive, Fate, Limits, Mode, Peer, Record, state};
 use crate::lifecycle::Shared;
+#[cfg(feature = "restart")]
+use crate::parcel::{Outbox, Parcel};
 use crate::part::TICK;
 use crate::report::{ConnectionCounts, RequestCounts, Stuck, Totals};
 use crate::sys::Remote;
@@ -25,6 +31,14 @@ const SHARE: u32 = 10;
 /// But no look is put off for longer: it may have taken its time because the machine stood still, and an idle grace must
 /// not wait for that.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How soon all connections are looked at again in a restart, where nothing else asks for it.
+#[cfg(feature = "restart")]
+const RESTING: Duration = Duration::from_millis(50);
+
+/// How far before the making of a server its clock begins: an adopted connection may have been silent for longer than
+/// this process has run.
+const BEFORE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// How often the clients of long requests are looked for, and how long a request is a long one.
 const LOOK: Duration = Duration::from_millis(250);
@@ -47,8 +61,27 @@ pub(crate) struct Connections {
     listening: AtomicBool,
     open: Mutex<Open>,
     count: AtomicUsize,
+    #[cfg(feature = "restart")]
+    sweep: Mutex<Sweep>,
+    /// Where connections go in a restart. Its lock is held while one is given, so that none is once it is empty.
+    #[cfg(feature = "restart")]
+    outbox: Mutex<Option<Send>>,
+    /// Whether there is one.
+    #[cfg(feature = "restart")]
+    passes: AtomicBool,
     /// Told each time a connection has gone.
     pub(crate) freed: Notify,
+}
+
+/// An [`Outbox`] that can be shown.
+#[cfg(feature = "restart")]
+struct Send(Outbox);
+
+#[cfg(feature = "restart")]
+impl std::fmt::Debug for Send {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Outbox")
+    }
 }
 
 #[derive(Debug, Default)]
@@ -83,17 +116,26 @@ impl Drop for Membership {
 
 impl Connections {
     pub(crate) fn new(shared: Arc<Shared>) -> Connections {
+        let now = Instant::now();
+        let epoch = now.checked_sub(BEFORE).unwrap_or(now);
+        let coarse = u64::try_from(now.duration_since(epoch).as_millis()).unwrap_or(u64::MAX);
         Connections {
             shared,
             limits: OnceLock::new(),
-            epoch: Instant::now(),
-            coarse: AtomicU64::new(0),
+            epoch,
+            coarse: AtomicU64::new(coarse),
             looked: AtomicU64::new(0),
             mode: AtomicU8::new(Mode::Serving as u8),
             draining_since: AtomicU64::new(0),
             listening: AtomicBool::new(false),
             open: Mutex::new(Open::default()),
             count: AtomicUsize::new(0),
+            #[cfg(feature = "restart")]
+            sweep: Mutex::new(Sweep::default()),
+            #[cfg(feature = "restart")]
+            outbox: Mutex::new(None),
+            #[cfg(feature = "restart")]
+            passes: AtomicBool::new(false),
             freed: Notify::new(),
         }
     }
@@ -144,6 +186,12 @@ impl Connections {
         !self.listening.load(Ordering::Acquire) && self.len() == 0
     }
 
+    /// Whether a listener may still bring connections.
+    #[cfg(feature = "restart")]
+    pub(crate) fn is_listening(&self) -> bool {
+        self.listening.load(Ordering::Acquire)
+    }
+
     /// A listener brings connections, or has been closed.
     pub(crate) fn set_listening(&self, listening: bool) {
         self.listening.store(listening, Ordering::Release);
@@ -154,7 +202,11 @@ impl Connections {
 
     /// A connection was accepted.
     pub(crate) fn add(self: &Arc<Self>, peer: Peer, plain: bool) -> Membership {
-        let record = Arc::new(Record::new(Arc::clone(self), peer, plain));
+        self.enrol(Record::new(Arc::clone(self), peer, plain))
+    }
+
+    fn enrol(&self, record: Record) -> Membership {
+        let record = Arc::new(record);
         let mut open = self.lock();
         let slot = open.records.insert(Arc::clone(&record));
         open.connections.accepted += 1;
@@ -178,6 +230,8 @@ impl Connections {
             Fate::Closed => {}
             Fate::ClosedIdle => connections.closed_idle += 1,
             Fate::Cut => connections.cut += 1,
+            #[cfg(feature = "restart")]
+            Fate::PassedOn => connections.passed_on += 1,
         }
         if record.state.has(state::UPGRADED) {
             connections.upgraded += 1;
@@ -186,7 +240,8 @@ impl Connections {
         self.count.store(left, Ordering::Release);
         drop(open);
         self.freed.notify_one();
-        if left == 0 && self.mode() >= Mode::Draining {
+        let mode = self.mode();
+        if left == 0 && (mode >= Mode::Draining || mode.is_paused()) {
             self.shared.events().check();
         }
     }
@@ -209,13 +264,27 @@ impl Connections {
         let time = now.saturating_duration_since(self.epoch);
         self.coarse.store(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
         let (mode, limits) = (self.mode(), *self.limits());
+        #[cfg(feature = "restart")]
+        if mode.passes() && !self.sweep().is_due(time) {
+            let next = self.sweep().tell(time);
+            return self.epoch.checked_add(next);
+        }
         let draining_since = Duration::from_millis(self.draining_since.load(Ordering::Relaxed));
+        #[cfg(feature = "restart")]
+        let (passes, mut idle) = (self.has_outbox(), Vec::new());
         let mut next: Option<Duration> = None;
         // Given once the lock is free, which those that are closed then want.
         let mut orders = Vec::new();
         for (_, record) in &self.lock().records {
             let view = record.view();
+            #[cfg(feature = "restart")]
+            let view = View { passable: view.passable && passes, ..view };
             let verdict = judge(&view, mode, draining_since, &limits, time);
+            #[cfg(feature = "restart")]
+            if verdict.directive == Directive::PassOn {
+                idle.push(Arc::clone(record));
+                continue;
+            }
             if verdict.directive != Directive::None {
                 orders.push((Arc::clone(record), verdict.directive));
             }
@@ -230,12 +299,22 @@ impl Connections {
         for (record, directive) in orders {
             record.direct(directive);
         }
-        if mode == Mode::Draining {
+        if mode == Mode::Draining || mode.is_paused() {
             // One that falls silent after this has its whole grace from then on: no need to ask sooner.
             let sooner = time + if ordered { AGAIN } else { limits.idle_grace.max(AGAIN) };
             next = Some(next.map_or(sooner, |next| next.min(sooner)));
         }
         let not_before = time + now.elapsed().saturating_mul(SHARE).min(PAUSE);
+        #[cfg(feature = "restart")]
+        if mode.passes() {
+            // Those that are under way are asked for sooner than all are looked at again.
+            let rest = time + if idle.is_empty() { RESTING } else { PACE };
+            let look_at = next.map_or(rest, |next| next.min(rest)).max(not_before);
+            let mut sweep = self.sweep();
+            sweep.found(idle, look_at);
+            let next = sweep.tell(time).min(look_at);
+            return self.epoch.checked_add(next);
+        }
         // A limit that lies beyond what the clock can count is never reached.
         next.and_then(|next| self.epoch.checked_add(next.max(not_before)))
     }
@@ -335,5 +414,85 @@ impl Connections {
             };
             *counter += 1;
         }
+    }
+}
+
+/// A restart.
+#[cfg(feature = "restart")]
+impl Connections {
+    fn sweep(&self) -> std::sync::MutexGuard<'_, Sweep> {
+        self.sweep.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn outbox(&self) -> std::sync::MutexGuard<'_, Option<Send>> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether connections are given to somebody.
+    #[inline]
+    pub(crate) fn has_outbox(&self) -> bool {
+        self.passes.load(Ordering::Relaxed)
+    }
+
+    /// Passes idle connections on from now on.
+    pub(crate) fn pass_on(&self, outbox: &Outbox) {
+        if self.mode() >= Mode::Goodbye {
+            return;
+        }
+        *self.outbox() = Some(Send(Arc::clone(outbox)));
+        self.passes.store(true, Ordering::Relaxed);
+        self.sweep().begin();
+        self.enter(Mode::Passing);
+    }
+
+    /// Whether those that were idle when that began have been passed on.
+    pub(crate) fn is_swept(&self) -> bool {
+        !self.mode().passes() || !self.has_outbox() || self.sweep().is_over()
+    }
+
+    /// Drains what cannot be passed on from now on.
+    pub(crate) fn pause(&self) {
+        if self.mode() < Mode::Paused {
+            let now = u64::try_from(self.now().as_millis()).unwrap_or(u64::MAX);
+            self.draining_since.store(now, Ordering::Relaxed);
+        }
+        self.enter(Mode::Paused);
+        self.sweep().hurry();
+    }
+
+    /// Passes none on any more: whoever is about to keeps it.
+    pub(crate) fn keep(&self) {
+        *self.outbox() = None;
+        self.passes.store(false, Ordering::Relaxed);
+    }
+
+    /// Serves all connections again as if nothing had been.
+    pub(crate) fn resume(&self) {
+        self.keep();
+        for mode in [Mode::Passing, Mode::Paused] {
+            let (from, to) = (mode as u8, Mode::Serving as u8);
+            let _ = self.mode.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
+        }
+        self.sweep().begin();
+        for (_, record) in &self.lock().records {
+            if record.state.has(state::KEPT) {
+                record.state.clear(state::KEPT);
+            }
+        }
+    }
+
+    /// Gives what `make` makes to the successor. `false`, and nothing is made: there is none any more.
+    pub(crate) fn give(&self, make: impl FnOnce() -> Option<Parcel>) -> bool {
+        let outbox = self.outbox();
+        let Some(Send(send)) = &*outbox else { return false };
+        if let Some(parcel) = make() {
+            send(parcel);
+        }
+        true
+    }
+
+    /// A connection has come from another process, or has come back. It counts as an accepted one.
+    pub(crate) fn adopt(self: &Arc<Self>, peer: Peer, idle: Duration) -> Membership {
+        self.enrol(Record::adopted(Arc::clone(self), peer, idle))
     }
 }

@@ -46,6 +46,18 @@ pub(crate) const PANICKED: u32 = 1 << 17;
 /// A TLS handshake is under way; with `HEAD` if the peer has sent something of it.
 pub(crate) const HANDSHAKE: u32 = 1 << 18;
 
+/// Nobody will read the body of the last request any more, so hyper has dealt with what is left of it once it is polled.
+pub(crate) const BODY_LEFT: u32 = 1 << 19;
+/// This restart does not pass it on: the successor did not take it, or hyper was in the middle of something.
+pub(crate) const KEPT: u32 = 1 << 20;
+
+/// Whether all that was asked on an HTTP/1 connection is answered, the kernel has the answers, and nobody may still
+/// read a request's body off it: what comes next is the beginning of a request, or was one already.
+pub(crate) fn is_at_a_boundary(flags: u32) -> bool {
+    const BUSY: u32 = REQUEST | DIRTY | LATE | UPGRADED | HTTP2 | LINGER | GONE | HANDSHAKE;
+    flags & BUSY == 0 && flags & (BODY_OPEN | BODY_LEFT) != BODY_OPEN
+}
+
 /// The state of one connection.
 ///
 /// Invariants:
@@ -83,13 +95,14 @@ impl State {
     #[inline]
     pub(crate) fn begin(&self, flags: u32) -> bool {
         // One word, one writer but for LATE: a compare-and-swap loop that almost never loops.
-        let cleared = HEAD | HEAD_OUT | BODY_OPEN | BODY_WAIT | ENDS_BY_CLOSE | ANSWERED;
+        const CLEARED: u32 =
+            HEAD | HEAD_OUT | BODY_OPEN | BODY_LEFT | BODY_WAIT | ENDS_BY_CLOSE | ANSWERED;
         let mut now = self.0.load(Ordering::Acquire);
         loop {
             if now & LATE != 0 {
                 return false;
             }
-            let next = now & !cleared | REQUEST | DIRTY | SPOKEN | flags;
+            let next = now & !CLEARED | REQUEST | DIRTY | SPOKEN | flags;
             match self.0.compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return true,
                 Err(seen) => now = seen,

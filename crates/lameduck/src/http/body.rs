@@ -18,22 +18,39 @@ use crate::connections::Record;
 #[derive(Debug)]
 pub struct Body {
     inner: Incoming,
-    /// The request's record; `None` where there is nothing to read.
-    watch: Option<(Arc<Record>, u32)>,
+    /// `None` where there is nothing to read.
+    watch: Option<Watch>,
+}
+
+/// The request's record, and its key there. It is told if the body is dropped before it was read to its end.
+#[derive(Debug)]
+struct Watch(Arc<Record>, u32);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.body_left(self.1);
+    }
 }
 
 impl Body {
     pub(super) fn new(inner: Incoming, watch: Option<(Arc<Record>, u32)>) -> Body {
-        Body { inner, watch }
+        Body { inner, watch: watch.map(|(record, key)| Watch(record, key)) }
     }
 
     /// hyper's own body, for services that want just that. From here on the body is not watched: it counts
     /// as unread, so the connection closes behind the response and lingers for a second if the peer does not
     /// close.
-    pub fn into_incoming(self) -> Incoming {
+    pub fn into_incoming(mut self) -> Incoming {
+        if let Some(watch) = &mut self.watch {
+            // Somebody may still read it: the record is not told otherwise.
+            watch.1 = NOBODY;
+        }
         self.inner
     }
 }
+
+/// The key of no HTTP/1 request.
+const NOBODY: u32 = u32::MAX;
 
 /// A piece of a body that is smaller than this, with more behind it, is copied.
 const SMALL: usize = 1024;
@@ -55,7 +72,7 @@ impl http_body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = &mut *self;
         let mut polled = Pin::new(&mut this.inner).poll_frame(cx);
-        if let Some((record, key)) = &this.watch {
+        if let Some(Watch(record, key)) = &this.watch {
             match &polled {
                 Poll::Pending => record.set_body_wait(*key, true),
                 Poll::Ready(Some(Ok(_))) if !this.inner.is_end_stream() => {

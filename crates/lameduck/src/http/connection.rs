@@ -17,6 +17,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::in_flight::note_panic;
+#[cfg(feature = "restart")]
+use super::parcels::{self, Release};
 use super::service::{BoxError, Serve};
 #[cfg(feature = "http2")]
 use super::streams::Streams;
@@ -84,6 +86,12 @@ pub(super) struct Connection<I: Io, S: Handle> {
     lifecycle: Option<Lifecycle>,
     /// The state as of the end of the last poll, to see when another one begins.
     last: (u32, u32),
+    /// How many requests had begun when hyper's part of it was made.
+    #[cfg(feature = "restart")]
+    fresh_at: u32,
+    /// How its socket is taken out of it, to pass it on; none where it is no plain socket.
+    #[cfg(feature = "restart")]
+    release: Option<Release<I>>,
     /// The drain deadline has been dealt with.
     #[cfg(feature = "http2")]
     cut: bool,
@@ -104,10 +112,35 @@ impl<I: Io, S: Handle> Connection<I, S> {
         service: S,
         http2: Option<bool>,
     ) -> Connection<I, S> {
-        let record = Arc::clone(membership.record());
-        let lifecycle = Some(Lifecycle::new(Arc::clone(&record) as _, 0));
         let http2 = if cfg!(feature = "http2") { http2 } else { Some(false) };
-        let io = Tracked::new(io, membership, http2);
+        Connection::on(Tracked::new(io, membership, http2), service, http2)
+    }
+
+    /// Serves one of which something was read elsewhere.
+    #[cfg(feature = "restart")]
+    pub(super) fn adopted(
+        io: I,
+        membership: Membership,
+        service: S,
+        http2: Option<bool>,
+        read_ahead: Bytes,
+    ) -> Connection<I, S> {
+        let http2 = if cfg!(feature = "http2") { http2 } else { Some(false) };
+        if !read_ahead.is_empty() {
+            let head = if http2 == Some(true) { 0 } else { state::HEAD };
+            membership.record().state.set(head | state::SPOKEN);
+        }
+        let mut io = Tracked::new(io, membership, http2);
+        io.unread(read_ahead);
+        Connection::on(io, service, http2)
+    }
+
+    #[inline]
+    fn on(io: Tracked<I>, service: S, http2: Option<bool>) -> Connection<I, S> {
+        let record = Arc::clone(io.record());
+        let lifecycle = Some(Lifecycle::new(Arc::clone(&record) as _, 0));
+        #[cfg(not(feature = "http2"))]
+        let _ = http2;
         Connection {
             // Made where it stays: it is more than a kilobyte.
             stage: match http2 {
@@ -119,6 +152,10 @@ impl<I: Io, S: Handle> Connection<I, S> {
             record,
             lifecycle,
             last: (0, 0),
+            #[cfg(feature = "restart")]
+            fresh_at: 0,
+            #[cfg(feature = "restart")]
+            release: None,
             #[cfg(feature = "http2")]
             cut: false,
             #[cfg(feature = "http2")]
@@ -126,9 +163,16 @@ impl<I: Io, S: Handle> Connection<I, S> {
         }
     }
 
+    /// Lets it be passed on to a successor once it is idle.
+    #[cfg(feature = "restart")]
+    pub(super) fn passable(mut self, release: Release<I>) -> Connection<I, S> {
+        self.release = Some(release);
+        self
+    }
+
     /// Notes when the connection came into another state, once per poll at most: reading a clock for each
-    /// step of a request would cost more than all the rest.
-    fn note_state(&mut self) {
+    /// step of a request would cost more than all the rest. `true`: it fell silent, and those that do are passed on.
+    fn note_state(&mut self) -> bool {
         let flags = self.record.state.get();
         // What a request writes meanwhile does not make it another one.
         let state = match flags & state::REQUEST {
@@ -139,10 +183,11 @@ impl<I: Io, S: Handle> Connection<I, S> {
         if now != self.last {
             self.last = now;
             match state {
-                0 => self.record.fell_silent(),
+                0 => return self.record.fell_silent().passes(),
                 _ => self.record.touch(),
             }
         }
+        false
     }
 }
 
@@ -186,6 +231,7 @@ impl<I: Io, S: Handle> Future for Connection<I, S> {
             // or a request whose handler was not asked to end would be cut instead of answered. The order's
             // giver wakes this task, so there is a next one.
             let directive = this.record.directive();
+            let before = this.record.state.get();
             let stage = match &mut this.stage {
                 Stage::Http1(connection) => {
                     match poll_http1(connection, &mut this.lifecycle, cx) {
@@ -203,10 +249,17 @@ impl<I: Io, S: Handle> Future for Connection<I, S> {
                         continue;
                     }
                     if directive == Directive::None {
-                        this.note_state();
-                        return Poll::Pending;
+                        if !this.note_state() {
+                            return Poll::Pending;
+                        }
+                        // A client that asks again at once is never idle when the supervisor looks.
+                        this.pass_on(before, cx)
+                    } else if directive == Directive::PassOn {
+                        this.record.done_with(directive);
+                        this.pass_on(before, cx)
+                    } else {
+                        this.obey_http1(directive, flags, cx)
                     }
-                    this.obey_http1(directive, flags, cx)
                 }
                 #[cfg(feature = "http2")]
                 Stage::Http2(connection) => {
@@ -283,7 +336,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
         let silent = flags & (HEAD | REQUEST | DIRTY | UPGRADED | LINGER) == 0;
         let half_head = flags & (HEAD | REQUEST | DIRTY | LINGER) == HEAD;
         match directive {
-            Directive::None | Directive::Goaway | Directive::AssumePong => {
+            Directive::None | Directive::Goaway | Directive::AssumePong | Directive::PassOn => {
                 record.done_with(directive);
                 Next::Wait
             }
@@ -336,7 +389,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
     fn cut_http1(&self, flags: u32) -> Next {
         if flags & state::ENDS_BY_CLOSE != 0 {
             // An orderly end would look like a whole body.
-            self.record.remote().with(super::reset_on_close);
+            super::reset_on_close(&self.record);
         }
         self.record.set_fate(Fate::Cut);
         Next::Over
@@ -344,49 +397,118 @@ impl<I: Io, S: Handle> Connection<I, S> {
 
     /// Closes a connection on which nothing is under way, unless the peer has just spoken.
     fn close_silent(&mut self, cx: &mut Context<'_>) -> Next {
-        let Stage::Http1(connection) = &mut self.stage else { return Next::Wait };
-        let record = &self.record;
-        if record.remote().with(peek) == Some(peek::Seen::Bytes) {
+        if self.record.remote().with(peek) == Some(peek::Seen::Bytes) {
             // On its way to us: the runtime will say so. If its readiness was seen before, ask for it again.
             cx.waker().wake_by_ref();
             return Next::Wait;
         }
-        // Only hyper knows whether bytes of another request lie in its buffer, or whether it still waits for
-        // something: asked to end, it does so at once only if it is idle itself. Its shutdown must not reach
-        // the socket yet.
+        // Where the body of the last request may still be read, what follows is not the beginning of another one.
+        let bounded = state::is_at_a_boundary(self.record.state.get());
+        let (mut io, read) = match self.take_apart(cx) {
+            Ok(parts) => parts,
+            Err(next) => return next,
+        };
+        let record = &self.record;
+        // Empty lines before a request mean nothing (RFC 9112, section 2.2). Over TLS the beginning of a record may
+        // have been read by this very poll.
+        let spoke = !read.iter().all(|byte| b"\r\n".contains(byte))
+            || io.has_replay()
+            || record.state.has(state::HEAD)
+            || record.remote().with(peek) == Some(peek::Seen::Bytes);
+        if !spoke || !bounded {
+            record.set_fate(Fate::ClosedIdle);
+            return Next::Over;
+        }
+        if !read.is_empty() {
+            record.state.set(state::HEAD);
+            io.unread(read);
+        }
+        self.begin_again(io);
+        Next::Again
+    }
+
+    /// Takes hyper off a connection that is at a boundary: the I/O, and what hyper has read and not used.
+    ///
+    /// Only hyper knows whether it still waits for something: asked to end, it does so at once only if it is idle
+    /// itself. That cannot be undone: one that is not serves on, and closes behind its next response.
+    fn take_apart(&mut self, cx: &mut Context<'_>) -> Result<(Tracked<I>, Bytes), Next> {
+        let Stage::Http1(connection) = &mut self.stage else { return Err(Next::Wait) };
+        let record = &self.record;
+        // Its shutdown must not reach the socket yet, nor ever, by way of a duplicate.
         record.state.set(state::HOLD);
         Pin::new(&mut *connection).graceful_shutdown();
         let polled = poll_http1(connection, &mut self.lifecycle, cx);
         record.state.clear(state::HOLD);
-        let polled = match polled {
-            Ok(polled) => polled,
-            Err(panic) => return self.answer_panic(&panic),
+        match polled {
+            Ok(Poll::Ready(())) => self.take_parts().ok_or(Next::Over),
+            Ok(Poll::Pending) => Err(Next::Wait),
+            Err(panic) => Err(self.answer_panic(&panic)),
+        }
+    }
+
+    fn take_parts(&mut self) -> Option<(Tracked<I>, Bytes)> {
+        let Stage::Http1(connection) = std::mem::replace(&mut self.stage, Stage::Over) else {
+            return None;
         };
-        if polled.is_pending() {
-            // It cannot be undone: the connection serves on, and closes behind its next response.
+        let parts = connection.into_parts()?;
+        Some((parts.io.into_inner(), parts.read_buf))
+    }
+
+    /// Has hyper begin anew.
+    fn begin_again(&mut self, io: Tracked<I>) {
+        #[cfg(feature = "restart")]
+        {
+            self.fresh_at = self.record.begun();
+        }
+        self.stage = Stage::Http1(speak_http1(io, self.service.clone(), &self.record));
+    }
+
+    /// Passes the connection on to the successor, if nothing is under way on it. `before`: its state before hyper was
+    /// last polled. A body that was dropped before that poll is off the connection, or has ended it.
+    #[cfg(feature = "restart")]
+    fn pass_on(&mut self, before: u32, cx: &mut Context<'_>) -> Next {
+        let flags = self.record.state.get();
+        let left = flags & state::BODY_OPEN == 0 || before & state::BODY_LEFT != 0;
+        if !left || !state::is_at_a_boundary(flags) || !self.record.is_passable() {
             return Next::Wait;
         }
-        let Stage::Http1(connection) = std::mem::replace(&mut self.stage, Stage::Over) else {
-            return Next::Over;
+        let Some(release) = self.release else {
+            self.record.state.set(state::KEPT);
+            return Next::Wait;
         };
-        let Some(parts) = connection.into_parts() else { return Next::Over };
-        let mut io = parts.io.into_inner();
-        // Empty lines before a request mean nothing (RFC 9112, section 2.2). Over TLS the beginning of a record may
-        // have been read by this very poll.
-        let spoke = !parts.read_buf.iter().all(|byte| b"\r\n".contains(byte))
-            || io.has_replay()
-            || record.state.has(state::HEAD)
-            || record.remote().with(peek) == Some(peek::Seen::Bytes);
-        if !spoke {
-            record.set_fate(Fate::ClosedIdle);
-            return Next::Over;
+        // A new one to which no request has come has nothing but its buffer. It would not end with half a head in it.
+        let parts = if self.record.begun() == self.fresh_at {
+            self.take_parts().ok_or(Next::Over)
+        } else {
+            self.take_apart(cx)
+        };
+        let (mut io, read) = match parts {
+            Ok(parts) => parts,
+            Err(next) => {
+                self.record.state.set(state::KEPT);
+                return next;
+            }
+        };
+        io.unread(read);
+        if io.replays() > parcels::MOST_READ_AHEAD {
+            self.record.state.set(state::KEPT);
+            self.begin_again(io);
+            return Next::Again;
         }
-        if !parts.read_buf.is_empty() {
-            record.state.set(state::HEAD);
-            io.unread(parts.read_buf);
-        }
-        self.stage = Stage::Http1(speak_http1(io, self.service.clone(), record));
+        let (io, read_ahead, spoken, membership) = io.into_parts();
+        let given = parcels::give(io, release, read_ahead, spoken, membership);
+        let Err((io, read_ahead, membership)) = given else { return Next::Over };
+        // There is no successor any more.
+        let http2 = parcels::protocol(spoken, &read_ahead);
+        let mut io = Tracked::new(io, membership, http2);
+        io.unread(read_ahead);
+        self.begin_again(io);
         Next::Again
+    }
+
+    #[cfg(not(feature = "restart"))]
+    fn pass_on(&mut self, _before: u32, _cx: &mut Context<'_>) -> Next {
+        Next::Wait
     }
 
     /// What serves the request panicked, outside of its future: gives it its answer, if none has begun.
@@ -404,11 +526,8 @@ impl<I: Io, S: Handle> Connection<I, S> {
 
     /// Writes an answer in the place of hyper, and closes.
     fn answer_raw(&mut self, answer: Bytes) -> Next {
-        let Stage::Http1(connection) = std::mem::replace(&mut self.stage, Stage::Over) else {
-            return Next::Over;
-        };
-        let Some(parts) = connection.into_parts() else { return Next::Over };
-        self.stage = Stage::Last { io: parts.io.into_inner(), answer };
+        let Some((io, _)) = self.take_parts() else { return Next::Over };
+        self.stage = Stage::Last { io, answer };
         Next::Again
     }
 }
@@ -433,6 +552,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
         let flags = record.state.get();
         match directive {
             Directive::None
+            | Directive::PassOn
             | Directive::HeadTimeout
             | Directive::Gone
             | Directive::BodyTimeout

@@ -16,7 +16,7 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::{TcpStream, UnixStream};
 
 pub(crate) use self::address::Address;
@@ -99,7 +99,6 @@ impl Listener {
     ///
     /// # Errors
     /// The descriptor is no listening TCP or Unix stream socket; `name` says which one it was.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the restart takes sockets over with it"))]
     pub(crate) fn inherited(
         descriptor: OwnedFd,
         exclusive: bool,
@@ -115,6 +114,9 @@ impl Listener {
         socket.set_cloexec(true).map_err(other)?;
         let local = socket.local_addr().map_err(other)?;
         if local.as_socket().is_some() {
+            // As `bind_tcp` has it. Whoever made the socket may not allow it, and it works without.
+            let _ = socket.set_tcp_nodelay(true);
+            let _ = socket.set_tcp_keepalive(&keepalive());
             Ok(Self::Tcp { socket: socket.into(), exclusive })
         } else if local.is_unix() {
             let file = local.as_pathname().and_then(|path| SocketFile::at(path).ok());
@@ -122,6 +124,16 @@ impl Listener {
         } else {
             Err(fail(Problem::NotListening))
         }
+    }
+
+    /// The same listener, whose file is somebody else's: it is not removed, not even where this process alone holds
+    /// the socket.
+    pub(crate) fn without_file(mut self) -> Self {
+        match &mut self {
+            Self::Tcp { .. } => {}
+            Self::Unix { file, .. } => *file = None,
+        }
+        self
     }
 
     /// Where it listens: with the port that the kernel chose, where it was 0.
@@ -221,7 +233,7 @@ pub(crate) enum Incoming {
 impl Incoming {
     /// Says whether this process alone holds the socket from now on: not while a successor has a
     /// duplicate of it, and again once the predecessor that it came from has exited.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the restart takes sockets over with it"))]
+    #[cfg(any(test, feature = "restart"))]
     pub(crate) fn set_exclusive(&mut self, alone: bool) {
         match self {
             Self::Tcp { exclusive, .. } | Self::Unix { exclusive, .. } => *exclusive = alone,
@@ -262,6 +274,24 @@ pub(crate) enum Accepted {
     Tcp(TcpStream, SocketAddr),
     /// A Unix stream connection.
     Unix(UnixStream),
+}
+
+/// Whether the socket `descriptor` listens where `address` says. A name is resolved, which may block.
+pub(crate) fn listens_at(descriptor: BorrowedFd<'_>, address: &Address) -> bool {
+    let Ok(local) = SockRef::from(&descriptor).local_addr() else { return false };
+    let at = |wanted: SocketAddr| {
+        local.as_socket().is_some_and(|at| (at.ip(), at.port()) == (wanted.ip(), wanted.port()))
+    };
+    match address {
+        Address::Ip(wanted) => at(*wanted),
+        Address::Name { host, port } => {
+            (host.as_str(), *port).to_socket_addrs().is_ok_and(|mut found| found.any(at))
+        }
+        Address::Unix(wanted) => {
+            let same = |path| std::path::absolute(path).ok() == std::path::absolute(wanted).ok();
+            local.as_pathname().is_some_and(same)
+        }
+    }
 }
 
 /// Binds a listening TCP socket, prepared for the sink that closes it.

@@ -191,6 +191,8 @@ fn give_up<B>(
     let why = match guard.record().server().mode() {
         Mode::Cut => Why::Stopping,
         Mode::Serving | Mode::Goodbye | Mode::Draining => Why::TooLong,
+        #[cfg(feature = "restart")]
+        Mode::Passing | Mode::Paused => Why::TooLong,
     };
     let response = late::unavailable(traits.asked, seen, why);
     let repeatable = !seen || traits.asked.idempotent;
@@ -234,7 +236,7 @@ where
     }
     let mut flags = state::DIRTY;
     if http1 {
-        if guard.record().server().mode() >= Mode::Goodbye {
+        if guard.record().says_goodbye(guard.record().server().mode()) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if traits.http10 && !is_measured(&response) {

@@ -6,7 +6,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+#[cfg(feature = "restart")]
+use bytes::Bytes;
+
+#[cfg(feature = "restart")]
+use super::parcels::give;
 use super::peek::{self, peek};
+#[cfg(feature = "restart")]
+use crate::connections::state;
 use crate::connections::{Directive, Fate, Membership, Record};
 use crate::sys::{Guarded, Owning};
 
@@ -36,6 +43,11 @@ impl<T: Owning> Future for Silent<T> {
         let directive = record.directive();
         let Some(socket) = &this.socket else { return Poll::Ready(None) };
         if socket.poll_readable(cx).is_pending() {
+            #[cfg(feature = "restart")]
+            if directive == Directive::PassOn {
+                record.done_with(directive);
+                return this.pass_on();
+            }
             let closes = matches!(directive, Directive::CloseIdle | Directive::Cut);
             if !closes {
                 record.done_with(directive);
@@ -50,6 +62,30 @@ impl<T: Owning> Future for Silent<T> {
             }
         }
         Poll::Ready(this.socket.take().zip(this.membership.take()))
+    }
+}
+
+#[cfg(feature = "restart")]
+impl<T: Owning> Silent<T> {
+    /// Passes the connection on to the successor.
+    fn pass_on(&mut self) -> Poll<Option<(Guarded<T, Record>, Membership)>> {
+        if !self.record.is_passable() {
+            return Poll::Pending;
+        }
+        let (Some(socket), Some(membership)) = (self.socket.take(), self.membership.take()) else {
+            return Poll::Ready(None);
+        };
+        // One that came from elsewhere may have spoken there.
+        let spoken = self.record.state.has(state::SPOKEN);
+        match give(socket, Guarded::into_fd, Bytes::new(), spoken, membership) {
+            Ok(()) => Poll::Ready(None),
+            Err((socket, _, membership)) => {
+                // There is no successor any more.
+                self.socket = Some(socket);
+                self.membership = Some(membership);
+                Poll::Pending
+            }
+        }
     }
 }
 

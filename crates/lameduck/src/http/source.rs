@@ -15,12 +15,18 @@ use super::close::{self, Closed};
 use super::connection::{Connection, Handle, Io};
 use super::late;
 use super::listen::{Accepted, Incoming, Listener};
+#[cfg(feature = "restart")]
+use super::parcels::{self, Arrival};
 use super::peek::{self, peek};
 use super::silent::Silent;
 #[cfg(feature = "tls")]
 use super::tls::{self, Tls};
+#[cfg(feature = "restart")]
+use crate::connections::state;
 use crate::connections::{Connections, Limits, Membership, Mode, Peer};
 use crate::lifecycle::{Message, Shared};
+#[cfg(feature = "restart")]
+use crate::parcel::{Outbox, Parcel};
 use crate::part::{Identity, Life, Part, Tier};
 use crate::report::{PartReport, PartState, Stuck, StuckKind, Totals};
 use crate::sys::{Guarded, Owning};
@@ -30,6 +36,11 @@ const DISCARD: usize = 1 << 20;
 
 /// Brings connections to a source until it is told to stop; then lets go of its listener.
 type Intake = Box<dyn FnOnce(Arc<Door>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+/// Serves an adopted connection: with whether it is known to speak HTTP/1, and what was read off it before.
+#[cfg(feature = "restart")]
+type Adopter =
+    Arc<dyn Fn(Arc<Door>, Accepted, Membership, Option<bool>, bytes::Bytes) + Send + Sync>;
 
 /// What an intake needs of its source.
 pub(crate) struct Door {
@@ -42,6 +53,19 @@ pub(crate) struct Door {
     tls: OnceLock<Tls>,
     /// How the listener was closed, for the report.
     closed: Mutex<Option<String>>,
+    /// Told when it is to look again whether it may take new connections.
+    #[cfg(feature = "restart")]
+    turned: tokio::sync::Notify,
+    /// The intake has seen that it is paused, and takes nothing. A lock, not an atomic: it is read and written together
+    /// with the mode.
+    #[cfg(feature = "restart")]
+    parked: Mutex<bool>,
+    /// Whether this process alone holds the listener, if something else is so than when it came.
+    #[cfg(feature = "restart")]
+    alone: Mutex<Option<bool>>,
+    /// A successor serves the listener.
+    #[cfg(feature = "restart")]
+    left: std::sync::atomic::AtomicBool,
 }
 
 /// An HTTP server as a part of the service.
@@ -52,6 +76,9 @@ pub(crate) struct Source {
     #[cfg(feature = "tls")]
     tls: Mutex<Option<Tls>>,
     intake: Mutex<Option<Intake>>,
+    /// None where no connection can be adopted.
+    #[cfg(feature = "restart")]
+    adopter: Mutex<Option<Adopter>>,
 }
 
 impl Source {
@@ -70,6 +97,14 @@ impl Source {
             #[cfg(feature = "tls")]
             tls: OnceLock::new(),
             closed: Mutex::new(None),
+            #[cfg(feature = "restart")]
+            turned: tokio::sync::Notify::new(),
+            #[cfg(feature = "restart")]
+            parked: Mutex::new(false),
+            #[cfg(feature = "restart")]
+            alone: Mutex::new(None),
+            #[cfg(feature = "restart")]
+            left: std::sync::atomic::AtomicBool::new(false),
         };
         Source {
             identity: Identity { name: name.to_owned(), tier: Tier::Source, place },
@@ -78,6 +113,8 @@ impl Source {
             #[cfg(feature = "tls")]
             tls: Mutex::new(None),
             intake: Mutex::new(Some(intake)),
+            #[cfg(feature = "restart")]
+            adopter: Mutex::new(None),
         }
     }
 
@@ -89,6 +126,8 @@ impl Source {
         listener: Listener,
         service: S,
     ) -> Source {
+        #[cfg(feature = "restart")]
+        let adopter = adopter(service.clone());
         let intake = move |door: Arc<Door>| -> Pin<Box<dyn Future<Output = ()> + Send>> {
             Box::pin(async move {
                 let own = Arc::clone(&door);
@@ -113,7 +152,12 @@ impl Source {
                 }
             })
         };
-        Source::new(name, place, shared, Box::new(intake))
+        let source = Source::new(name, place, shared, Box::new(intake));
+        #[cfg(feature = "restart")]
+        {
+            *source.adopter.lock().unwrap_or_else(PoisonError::into_inner) = Some(adopter);
+        }
+        source
     }
 
     /// A server on connections from anywhere: each item is one.
@@ -132,11 +176,17 @@ impl Source {
         let intake = move |door: Arc<Door>| -> Pin<Box<dyn Future<Output = ()> + Send>> {
             Box::pin(async move {
                 let mut feed = std::pin::pin!(feed);
-                loop {
+                let mut stopped = std::pin::pin!(door.stop.cancelled());
+                while door.connections.mode() < Mode::Draining {
+                    if door.connections.mode().is_paused() {
+                        door.park(&mut stopped).await;
+                        continue;
+                    }
                     let next = std::future::poll_fn(|cx| feed.as_mut().poll_next(cx));
                     let io = tokio::select! {
                         biased;
-                        () = door.stop.cancelled() => break,
+                        () = &mut stopped => break,
+                        () = door.turned() => continue,
                         next = next => next,
                     };
                     let Some(io) = io else { break };
@@ -154,13 +204,100 @@ impl Source {
         *self.tls.lock().unwrap_or_else(PoisonError::into_inner) = Some(tls);
     }
 
+    /// Serves connections from now on, wherever they come from.
+    fn open(&self) {
+        let connections = &self.door.connections;
+        connections.set_limits(*self.limits.lock().unwrap_or_else(PoisonError::into_inner));
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = self.door.tls.set(tls);
+        }
+        self.door.life.begin();
+    }
+
     /// Changes the limits; without effect once the service is ready.
     pub(crate) fn set_limits(&self, change: impl FnOnce(&mut Limits)) {
         change(&mut self.limits.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
+/// Keeps a service for adopted connections. It is cloned on the runtime: that is foreign code.
+#[cfg(feature = "restart")]
+fn adopter<S: Handle>(service: S) -> Adopter {
+    let service = Arc::new(Mutex::new(service));
+    Arc::new(move |door, accepted, membership, http2, read_ahead| {
+        let service = Arc::clone(&service);
+        let clone = move || service.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match accepted {
+            Accepted::Tcp(stream, _) => {
+                door.serve_adopted(stream, membership, http2, read_ahead, clone);
+            }
+            Accepted::Unix(stream) => {
+                door.serve_adopted(stream, membership, http2, read_ahead, clone);
+            }
+        }
+    })
+}
+
 impl Door {
+    /// Serves an adopted socket on a task of its own.
+    #[cfg(feature = "restart")]
+    fn serve_adopted<T: Owning + Send + 'static, S: Handle>(
+        &self,
+        stream: T,
+        membership: Membership,
+        http2: Option<bool>,
+        read_ahead: bytes::Bytes,
+        service: impl FnOnce() -> S + Send + 'static,
+    ) {
+        let stream = Guarded::new(stream, Arc::clone(membership.record()));
+        let runtime = self.connections.shared().runtime();
+        if read_ahead.is_empty() {
+            let silent = Silent::new(stream, membership);
+            drop(runtime.spawn(async move {
+                if let Some((stream, membership)) = silent.await {
+                    let connection = Connection::new(stream, membership, service(), http2);
+                    Box::new(connection.passable(Guarded::into_fd)).await;
+                }
+            }));
+            return;
+        }
+        drop(runtime.spawn(async move {
+            let connection = Connection::adopted(stream, membership, service(), http2, read_ahead);
+            Box::new(connection.passable(Guarded::into_fd)).await;
+        }));
+    }
+
+    /// Waits until it is to look again whether it may take new connections.
+    async fn turned(&self) {
+        #[cfg(feature = "restart")]
+        self.turned.notified().await;
+        #[cfg(not(feature = "restart"))]
+        std::future::pending::<()>().await;
+    }
+
+    /// Takes nothing until that changes.
+    async fn park(&self, stopped: &mut (impl Future<Output = ()> + Unpin)) {
+        #[cfg(feature = "restart")]
+        {
+            self.set_parked(true);
+            self.connections.shared().events().check();
+        }
+        tokio::select! {
+            biased;
+            () = stopped => {}
+            () = self.turned() => {}
+        }
+        // Before the mode is looked at again.
+        #[cfg(feature = "restart")]
+        self.set_parked(false);
+    }
+
+    #[cfg(feature = "restart")]
+    fn set_parked(&self, parked: bool) {
+        *self.parked.lock().unwrap_or_else(PoisonError::into_inner) = parked;
+    }
+
     /// Serves a socket on a task of its own.
     fn serve_socket<T: Owning + Send + 'static, S: Handle>(
         &self,
@@ -179,7 +316,10 @@ impl Door {
         drop(self.connections.shared().runtime().spawn(async move {
             if let Some((stream, membership)) = silent.await {
                 // In a box: tokio moves a task's future four times, most of them after its end.
-                Box::new(Connection::new(stream, membership, service, None)).await;
+                let connection = Connection::new(stream, membership, service, None);
+                #[cfg(feature = "restart")]
+                let connection = connection.passable(Guarded::into_fd);
+                Box::new(connection).await;
             }
         }));
     }
@@ -203,17 +343,22 @@ impl Door {
     }
 
     /// Accepts until the source is told to stop, then closes the listener without loss.
-    async fn accept(&self, incoming: Incoming, mut admit: impl FnMut(Accepted)) {
+    async fn accept(&self, mut incoming: Incoming, mut admit: impl FnMut(Accepted)) {
         let mut shortage = Shortage::default();
         let limit = self.connections.limits().connections.unwrap_or(usize::MAX);
         let mut stopped = std::pin::pin!(self.stop.cancelled());
         // Asked first, and for less than the token, so that a flood of connections does not put off the stop.
         while self.connections.mode() < Mode::Draining {
+            if self.connections.mode().is_paused() {
+                self.park(&mut stopped).await;
+                continue;
+            }
             if self.connections.len() >= limit {
                 // Further connections wait in the accept queue.
                 tokio::select! {
                     biased;
                     () = &mut stopped => break,
+                    () = self.turned() => continue,
                     () = self.connections.freed.notified() => continue,
                 }
             }
@@ -221,6 +366,7 @@ impl Door {
                 biased;
                 accepted = incoming.accept() => accepted,
                 () = &mut stopped => break,
+                () = self.turned() => continue,
             };
             let error = match accepted {
                 Ok(accepted) => {
@@ -237,6 +383,7 @@ impl Door {
                     tokio::select! {
                         biased;
                         () = &mut stopped => break,
+                        () = self.turned() => {}
                         () = self.connections.freed.notified() => {}
                         () = tokio::time::sleep(pause) => {}
                     }
@@ -245,6 +392,20 @@ impl Door {
                     self.fail(&format!("the listener failed: {error}"));
                     return;
                 }
+            }
+        }
+        #[cfg(feature = "restart")]
+        {
+            if self.left.load(std::sync::atomic::Ordering::Acquire) {
+                // What waits there is the successor's to accept, and so is the file of a Unix socket.
+                drop(incoming);
+                let text = "left to the successor".to_owned();
+                self.say(Level::DEBUG, &format!("listener {text}"));
+                *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+                return;
+            }
+            if let Some(alone) = *self.alone.lock().unwrap_or_else(PoisonError::into_inner) {
+                incoming.set_exclusive(alone);
             }
         }
         let closed = close::close(incoming, admit, close::LIMIT).await;
@@ -337,18 +498,12 @@ impl Part for Source {
     }
 
     fn start(&self) {
-        let limits = *self.limits.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(intake) = self.intake.lock().unwrap_or_else(PoisonError::into_inner).take() else {
             return;
         };
+        self.open();
         let connections = &self.door.connections;
-        connections.set_limits(limits);
-        #[cfg(feature = "tls")]
-        if let Some(tls) = self.tls.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            let _ = self.door.tls.set(tls);
-        }
         connections.set_listening(true);
-        self.door.life.begin();
         let door = Arc::clone(&self.door);
         /// Says that no connection comes any more, however the intake ends.
         struct Listening(Arc<Connections>);
@@ -364,16 +519,28 @@ impl Part for Source {
         }));
     }
 
+    #[cfg(feature = "restart")]
+    fn is_server(&self) -> bool {
+        true
+    }
+
     fn stop(&self) {
         self.door.life.tell();
-        self.door.connections.enter(Mode::Draining);
-        self.door.stop.cancel();
-        let unused = self.intake.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(intake) = unused {
-            // It was never started. Its listener closes, but not here: the user's service drops with it, and
-            // that is foreign code.
-            drop(self.door.connections.shared().runtime().spawn(async move { drop(intake) }));
+        let connections = &self.door.connections;
+        #[cfg(feature = "restart")]
+        {
+            let left = connections.mode().is_paused();
+            self.door.left.store(left, std::sync::atomic::Ordering::Release);
+            connections.keep();
         }
+        connections.enter(Mode::Draining);
+        self.door.stop.cancel();
+        // Where it was never started its listener closes, but not here: the user's service drops with it, and that
+        // is foreign code.
+        let unused = self.intake.lock().unwrap_or_else(PoisonError::into_inner).take();
+        #[cfg(feature = "restart")]
+        let unused = (unused, self.adopter.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(connections.shared().runtime().spawn(async move { drop(unused) }));
     }
 
     fn is_done(&self) -> bool {
@@ -447,6 +614,75 @@ impl Part for Source {
         let connections = &self.door.connections;
         connections.give_up_gone(now, |remote| remote.with(peek::is_gone) == Some(true));
         connections.tick(now)
+    }
+
+    #[cfg(feature = "restart")]
+    fn pass_on(&self, outbox: &Outbox) {
+        self.door.connections.pass_on(outbox);
+    }
+
+    #[cfg(feature = "restart")]
+    fn is_swept(&self) -> bool {
+        self.door.connections.is_swept()
+    }
+
+    #[cfg(feature = "restart")]
+    fn pause(&self) {
+        self.door.connections.pause();
+        self.door.turned.notify_one();
+    }
+
+    #[cfg(feature = "restart")]
+    fn is_at_rest(&self) -> bool {
+        let connections = &self.door.connections;
+        if !self.door.life.has_begun() {
+            return true;
+        }
+        // Locked after the mode was set: see `Door::park`.
+        let parked = *self.door.parked.lock().unwrap_or_else(PoisonError::into_inner);
+        let stands = connections.mode().is_paused() && parked || !connections.is_listening();
+        stands && connections.len() == 0
+    }
+
+    #[cfg(feature = "restart")]
+    fn resume(&self) {
+        self.door.connections.resume();
+        self.door.turned.notify_one();
+    }
+
+    #[cfg(feature = "restart")]
+    fn prepare(&self) {
+        self.open();
+    }
+
+    #[cfg(feature = "restart")]
+    fn set_alone(&self, alone: bool) {
+        *self.door.alone.lock().unwrap_or_else(PoisonError::into_inner) = Some(alone);
+    }
+
+    #[cfg(feature = "restart")]
+    fn adopt(&self, parcel: Parcel) -> Result<(), Parcel> {
+        let door = &self.door;
+        let adopter = self.adopter.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let serves = door.life.has_begun() && door.connections.mode() < Mode::Goodbye;
+        let Some(adopter) = adopter.filter(|_| serves && !door.is_encrypted()) else {
+            return Err(parcel);
+        };
+        let Parcel { socket, read_ahead, spoken, idle } = parcel;
+        let _inside = door.connections.shared().runtime().enter();
+        let (accepted, peer) = match parcels::unpack(socket) {
+            Ok(Arrival::Socket(accepted, peer)) => (accepted, peer),
+            Ok(Arrival::Ended) => return Ok(()),
+            Err(socket) => return Err(Parcel { socket, read_ahead, spoken, idle }),
+        };
+        let http2 = parcels::protocol(spoken, &read_ahead);
+        let membership = door.connections.adopt(peer, idle);
+        if spoken {
+            membership.record().state.set(state::SPOKEN);
+        }
+        let read_ahead = parcels::without_empty_lines(read_ahead);
+        adopter(Arc::clone(door), accepted, membership, http2, read_ahead);
+        Ok(())
     }
 
     fn report(&self) -> Option<PartReport> {

@@ -25,7 +25,7 @@ const SERVING_LINGERS: u8 = 10;
 
 /// How many bytes of the preface no HTTP/1 request begins with: the method PRI is reserved for it (RFC 9113,
 /// section 3.4). A peer that stops in the middle of the rest is no half head to wait for.
-const UNMISTAKABLE: usize = b"PRI ".len();
+pub(super) const UNMISTAKABLE: usize = b"PRI ".len();
 
 /// Which protocol the bytes speak.
 #[derive(Debug)]
@@ -95,6 +95,20 @@ impl<I> Tracked<I> {
         } else {
             [bytes, self.replay.clone()].concat().into()
         };
+    }
+
+    /// How many bytes wait to be read again.
+    #[cfg(feature = "restart")]
+    pub(super) fn replays(&self) -> usize {
+        self.replay.len()
+    }
+
+    /// Takes it apart: the transport, the bytes that wait to be read again, whether they are known to be HTTP/1, and the
+    /// membership.
+    #[cfg(feature = "restart")]
+    pub(super) fn into_parts(self) -> (I, Bytes, bool, Membership) {
+        let spoken = matches!(self.speech, Speech::Http1);
+        (self.io, self.replay, spoken, self.membership)
     }
 
     /// Whether bytes wait to be read again.

@@ -15,6 +15,8 @@ pub(crate) enum Message {
     StartFailed(String),
     /// Nothing of the setup is left: it returned, or was dropped.
     SetupOver,
+    /// A reload that a SIGHUP began is over.
+    Reloaded,
     /// A stop was begun from code: why.
     Stop { reason: String },
     /// A part failed and brings the service down.
@@ -24,6 +26,32 @@ pub(crate) enum Message {
     Say(tracing::Level, String),
     /// A part may have ended: look.
     Check,
+    /// A restart was begun from code.
+    #[cfg(feature = "restart")]
+    Restart,
+    /// A hand-over between two processes has come so far.
+    #[cfg(feature = "restart")]
+    HandOver(HandOver),
+}
+
+/// How far a hand-over between predecessor and successor has come.
+#[cfg(feature = "restart")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HandOver {
+    /// In the predecessor: the successor, this process, has served since this time, and all is given.
+    Given { successor: u32, since: std::time::Instant },
+    /// In the predecessor: there is no successor, and this process serves as before.
+    Failed,
+    /// In the successor: take new work now, but for timers and consumers.
+    Commit,
+    /// In the successor: timers and consumers may run.
+    Background,
+    /// In the successor: the predecessor passes on nothing more.
+    Free,
+    /// In the successor: the predecessor is gone, and nobody else holds the sockets.
+    Alone,
+    /// In the successor: the predecessor does not want it.
+    CalledOff,
 }
 
 /// The sending half.

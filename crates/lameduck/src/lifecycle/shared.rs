@@ -1,10 +1,13 @@
 //! What every part of a service shares.
 
+#[cfg(feature = "restart")]
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Blockings, Events, Shields};
@@ -23,8 +26,14 @@ pub(crate) struct Shared {
     deadlines: OnceLock<Deadlines>,
     /// Cancelled when the stop begins.
     pub(crate) stopping: CancellationToken,
-    /// Cancelled when the drain begins.
-    pub(crate) draining: CancellationToken,
+    /// Cancelled when the drain begins, and in a restart when the predecessor takes nothing new any more. Another one
+    /// takes its place where that is taken back.
+    draining: Mutex<CancellationToken>,
+    /// Whether new work is for this process: not in a predecessor after the commit, nor in a successor before it.
+    front: watch::Sender<bool>,
+    /// Whether nobody else holds the sockets that this process inherited.
+    #[cfg(feature = "restart")]
+    alone: AtomicBool,
     /// Cancelled at the drain deadline, or when the drain is over.
     pub(crate) drain_over: CancellationToken,
     /// Cancelled at the finish deadline, or when the finish is over.
@@ -52,7 +61,10 @@ impl Shared {
             phase: AtomicU8::new(Phase::Starting as u8),
             deadlines: OnceLock::new(),
             stopping: CancellationToken::new(),
-            draining: CancellationToken::new(),
+            draining: Mutex::new(CancellationToken::new()),
+            front: watch::Sender::new(true),
+            #[cfg(feature = "restart")]
+            alone: AtomicBool::new(false),
             drain_over: CancellationToken::new(),
             finish_over: CancellationToken::new(),
             close_over: CancellationToken::new(),
@@ -89,7 +101,7 @@ impl Shared {
             self.stopping.cancel();
         }
         if phase >= Phase::Draining {
-            self.draining.cancel();
+            self.draining().cancel();
         }
         if phase >= Phase::Finishing {
             self.drain_over.cancel();
@@ -100,6 +112,52 @@ impl Shared {
         if phase >= Phase::Stopped {
             self.close_over.cancel();
         }
+    }
+
+    /// Cancelled when the drain begins.
+    pub(crate) fn draining(&self) -> CancellationToken {
+        self.draining.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether new work is for this process, now and from now on.
+    #[cfg(feature = "admin")]
+    pub(crate) fn front(&self) -> watch::Receiver<bool> {
+        self.front.subscribe()
+    }
+
+    /// Says whether new work is for this process.
+    #[cfg(feature = "restart")]
+    pub(crate) fn set_front(&self, front: bool) {
+        self.front.send_replace(front);
+    }
+
+    /// In a restart: new work is the successor's. What may end now is told so, as at the drain.
+    #[cfg(feature = "restart")]
+    pub(crate) fn pause(&self) {
+        self.set_front(false);
+        self.draining().cancel();
+    }
+
+    /// There is no successor after all. Only before the drain has begun.
+    #[cfg(feature = "restart")]
+    pub(crate) fn resume(&self) {
+        let mut draining = self.draining.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.phase() < Phase::Draining && draining.is_cancelled() {
+            *draining = CancellationToken::new();
+        }
+        drop(draining);
+        self.set_front(true);
+    }
+
+    /// Whether nobody else holds the sockets that a predecessor handed to this process.
+    #[cfg(feature = "restart")]
+    pub(crate) fn is_alone(&self) -> bool {
+        self.alone.load(Ordering::Acquire)
+    }
+
+    #[cfg(feature = "restart")]
+    pub(crate) fn set_alone(&self) {
+        self.alone.store(true, Ordering::Release);
     }
 
     /// The parts of the service.
@@ -179,7 +237,7 @@ mod tests {
 
     /// Which of the tokens are cancelled: stopping, draining.
     fn told(shared: &Shared) -> [bool; 2] {
-        [&shared.stopping, &shared.draining].map(CancellationToken::is_cancelled)
+        [&shared.stopping, &shared.draining()].map(CancellationToken::is_cancelled)
     }
 
     #[tokio::test]

@@ -31,4 +31,10 @@ pub(crate) enum Action {
     NoteHangup,
     /// Run the user's reload callback.
     Reload,
+    /// Begin a restart.
+    #[cfg(feature = "restart")]
+    Restart,
+    /// A restart is only for a service that is ready; say so.
+    #[cfg(feature = "restart")]
+    RefuseRestart,
 }

@@ -15,6 +15,13 @@ pub(crate) enum Event {
     Stop,
     /// A part failed and brings the service down.
     Failed,
+    /// SIGUSR2 arrived, or a restart was begun from code.
+    #[cfg(feature = "restart")]
+    Restart,
+    /// New work is another process's since this time: a successor serves, or this one was a successor and is not
+    /// wanted.
+    #[cfg(feature = "restart")]
+    HandedOver,
     /// Nothing is left that the current phase waits for.
     Empty,
     /// The clock moved; nothing else.
@@ -61,4 +68,7 @@ pub(crate) enum Hangup {
     Stop,
     /// It runs the callback that the user chose.
     Reload,
+    /// It restarts the service like SIGUSR2.
+    #[cfg(feature = "restart")]
+    Restart,
 }

@@ -143,7 +143,13 @@ impl Machine {
                 Hangup::Ignore => actions.push(Action::NoteHangup),
                 Hangup::Stop => self.signal(StopSignal::Hangup, now, &mut actions),
                 Hangup::Reload => actions.push(Action::Reload),
+                #[cfg(feature = "restart")]
+                Hangup::Restart => self.restart(&mut actions),
             },
+            #[cfg(feature = "restart")]
+            Event::Restart => self.restart(&mut actions),
+            #[cfg(feature = "restart")]
+            Event::HandedOver => self.begin(now, true, &mut actions),
             Event::Stop => self.begin(now, false, &mut actions),
             Event::Failed => {
                 self.failed = true;
@@ -193,6 +199,20 @@ impl Machine {
                 }
             },
         }
+    }
+
+    /// A restart leaves the phase as it is until the hand-over is over.
+    #[cfg(feature = "restart")]
+    fn restart(&self, actions: &mut Vec<Action>) {
+        actions.push(match self.phase {
+            Phase::Ready => Action::Restart,
+            Phase::Starting
+            | Phase::LameDuck
+            | Phase::Draining
+            | Phase::Finishing
+            | Phase::Closing
+            | Phase::Stopped => Action::RefuseRestart,
+        });
     }
 
     /// Begins the stop, unless it has begun.

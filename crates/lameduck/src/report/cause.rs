@@ -26,6 +26,11 @@ pub enum Cause {
         /// Its error or panic message.
         message: String,
     },
+    /// A restart: a successor serves in its place.
+    Restart {
+        /// The successor's process id.
+        successor: u32,
+    },
     /// The service could not start.
     Start {
         /// Why.
@@ -39,6 +44,9 @@ impl fmt::Display for Cause {
             Cause::Signal { name } => f.write_str(name),
             Cause::Code { reason } => write!(f, "stopped by the program: {reason}"),
             Cause::Failure { part, message } => write!(f, "`{part}` failed: {message}"),
+            Cause::Restart { successor } => {
+                write!(f, "restart: process {successor} serves in its place")
+            }
             Cause::Start { message } => write!(f, "could not start: {message}"),
         }
     }

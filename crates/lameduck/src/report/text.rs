@@ -75,6 +75,9 @@ impl fmt::Display for Report {
                 write!(f, ", {count} {what}")?;
             }
         }
+        if self.restarts_failed > 0 {
+            write!(f, "\n  restarts: {} failed", self.restarts_failed)?;
+        }
         if !self.phases.is_empty() {
             f.write_str("\n  phases:")?;
             for (index, phase) in self.phases.iter().enumerate() {

@@ -15,7 +15,7 @@ use crate::phase::{self, Rules};
 use crate::report::Destination;
 
 /// Every variable that lameduck reads.
-const VARIABLES: [&str; 9] = [
+const VARIABLES: [&str; 10] = [
     "LAMEDUCK_ADMIN",
     "LAMEDUCK_CLOSE",
     "LAMEDUCK_DRAIN",
@@ -23,6 +23,7 @@ const VARIABLES: [&str; 9] = [
     "LAMEDUCK_GRACE",
     "LAMEDUCK_IDLE_GRACE",
     "LAMEDUCK_LAME_DUCK",
+    "LAMEDUCK_LISTENERS_EXCLUSIVE",
     "LAMEDUCK_PRESTOP",
     "LAMEDUCK_REPORT",
 ];
@@ -32,6 +33,9 @@ pub(super) struct Settings {
     pub(super) rules: Rules,
     #[cfg_attr(not(feature = "admin"), expect(dead_code, reason = "nobody asks"))]
     pub(super) admin: Option<String>,
+    /// Whether nobody else holds the sockets that `LISTEN_FDS` passes on.
+    #[cfg_attr(not(feature = "http1"), expect(dead_code, reason = "nobody asks"))]
+    pub(super) listeners_exclusive: bool,
     /// What the log says at the start.
     pub(super) remarks: Vec<String>,
     /// What it warns of.
@@ -117,6 +121,8 @@ pub(super) fn settings(service: &Service) -> Result<Settings, Error> {
     let hangup = match &service.hangup {
         Hangup::Stop => phase::Hangup::Stop,
         Hangup::Reload(_) => phase::Hangup::Reload,
+        #[cfg(feature = "restart")]
+        Hangup::Restart => phase::Hangup::Restart,
         Hangup::Default if std::io::stdin().is_terminal() => phase::Hangup::Stop,
         Hangup::Default => phase::Hangup::Ignore,
     };
@@ -134,7 +140,24 @@ pub(super) fn settings(service: &Service) -> Result<Settings, Error> {
         })?),
         None => service.admin.clone(),
     };
-    Ok(Settings { rules, admin: admin.filter(|address| !address.is_empty()), remarks, warnings })
+    let listeners_exclusive = yes_or_no("LAMEDUCK_LISTENERS_EXCLUSIVE")?;
+    let admin = admin.filter(|address| !address.is_empty());
+    Ok(Settings { rules, admin, listeners_exclusive, remarks, warnings })
+}
+
+/// What a variable says that is 1 or 0; 0 where it is not set.
+///
+/// # Errors
+/// It is neither.
+fn yes_or_no(name: &str) -> Result<bool, Error> {
+    match std::env::var_os(name).as_deref().map(std::ffi::OsStr::as_encoded_bytes) {
+        None | Some(b"" | b"0") => Ok(false),
+        Some(b"1") => Ok(true),
+        Some(_) => Err(Error::msg(format!(
+            "{name} is {:?}, which is neither 0 nor 1; write it like {name}=1",
+            std::env::var_os(name).unwrap_or_default()
+        ))),
+    }
 }
 
 /// A remark for each variable that looks like one of ours and is none: a slip of the pen would otherwise be
@@ -143,6 +166,8 @@ fn unknown(names: impl Iterator<Item = OsString>) -> Vec<String> {
     let mut unknown: Vec<String> = names
         .filter_map(|name| name.into_string().ok())
         .filter(|name| name.starts_with("LAMEDUCK_") && !VARIABLES.contains(&name.as_str()))
+        // What a predecessor says to its successor, which is nobody's to set.
+        .filter(|name| name != "LAMEDUCK_PREDECESSOR")
         .collect();
     unknown.sort();
     unknown

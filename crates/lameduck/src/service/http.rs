@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Setup;
 use crate::Error;
-use crate::http::listen::{Address, Listener, Local};
+use crate::http::listen::{Address, Local};
 use crate::http::{Body, Source, Tower};
 use crate::part::{Declared, PartId, sealed};
 
@@ -30,6 +30,10 @@ impl Setup {
     /// Declares an HTTP server (HTTP/1.1 and HTTP/2, whichever the client speaks) over a tower service such as
     /// axum's `Router`. `address` is `127.0.0.1:8080`, `[::]:8080`, `localhost:8080`, or `unix:/run/shop.sock`
     /// (made with mode 0600); port 0 lets the kernel choose, see [`Http::local_addr`].
+    ///
+    /// Under [`run`](crate::Service::run) a socket that was passed on by `LISTEN_FDS` (systemd's socket activation)
+    /// comes before a bind: the one whose name is `name`; else the one on `address`; else the only one without a name
+    /// of its own, for the first server.
     ///
     /// It listens at once, and accepts when the service is ready. If it cannot listen, the start fails with an
     /// error that says why.
@@ -63,11 +67,14 @@ impl Setup {
         B::Error: Into<BoxError>,
     {
         let place = Location::caller();
-        let bound = address
-            .to_string()
-            .parse::<Address>()
-            .map_err(|error| error.to_string())
-            .and_then(|address| Listener::bind(&address).map_err(|error| error.to_string()));
+        let bound =
+            address.to_string().parse::<Address>().map_err(|error| error.to_string()).and_then(
+                |address| {
+                    self.sockets
+                        .listen(name, &address, true, self.shared.events())
+                        .map_err(|error| error.to_string())
+                },
+            );
         match bound {
             Ok(listener) => {
                 let local = listener.local_addr().ok();

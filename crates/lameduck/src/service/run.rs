@@ -11,11 +11,21 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::environment::{self, Settings};
+#[cfg(feature = "http1")]
+use super::sockets::Sockets;
 use super::{Hangup, Service, Setup};
 use crate::Error;
+#[cfg(feature = "admin")]
+use crate::http::listen::{Address, Listener};
+#[cfg(feature = "http1")]
+use crate::inherit::Inherited;
 use crate::lifecycle::{self, Events, Inbox, Message, Shared, StopHandle};
 use crate::phase::Outcome;
 use crate::report::{Cause, Report, write_bounded};
+#[cfg(feature = "restart")]
+use crate::restart::{Handed, Listening, Plan, Program, Successor};
+#[cfg(feature = "restart")]
+use crate::supervisor::Restarts;
 use crate::supervisor::{Brief, Exit, Journal, Signals, Supervisor};
 
 /// How long the report of a start that failed at once may take to be written.
@@ -26,7 +36,7 @@ impl Service {
     ///
     /// It takes the signals from its first statement on, owns the tokio runtime (as many threads as
     /// `TOKIO_WORKER_THREADS` or the machine says) and leaves it behind at the end. Only `run` installs signal
-    /// handlers and may end the process: it does so itself where something was left behind, and in any case
+    /// handlers, takes over the sockets that `LISTEN_FDS` passes on, and may end the process: it does so itself where something was left behind, and in any case
     /// within the budget + 200 ms.
     ///
     /// The setup opens what the service needs, in order, and declares its parts. A failure, a signal or its
@@ -58,9 +68,34 @@ impl Service {
         let machine = |what: &str, error: std::io::Error| {
             failed(Error::msg(format!("cannot {what}: {error}; raise the limits of this process")))
         };
+        // Before anything else opens a descriptor.
+        #[cfg(feature = "http1")]
+        let inherited = Inherited::listen_fds();
+        #[cfg(feature = "restart")]
+        let handed = Handed::take();
+        #[cfg(feature = "restart")]
+        let program = Program::of_this_process().map_err(|error| error.to_string());
         let signals = signals.map_err(|error| machine("take signals", error))?;
-        let settings = environment::settings(&self).map_err(failed)?;
+        #[cfg_attr(not(feature = "http1"), expect(unused_mut, reason = "nothing is inherited"))]
+        let mut settings = environment::settings(&self).map_err(failed)?;
         let threads = environment::threads().map_err(failed)?;
+        #[cfg(feature = "http1")]
+        #[cfg_attr(not(feature = "restart"), expect(unused_mut, reason = "no predecessor"))]
+        let mut inherited = inherited.map_err(failed)?;
+        #[cfg(feature = "restart")]
+        let mut handed = handed.map_err(failed)?;
+        #[cfg(feature = "restart")]
+        for (socket, number) in handed.iter_mut().flat_map(|handed| handed.sockets.drain(..)) {
+            inherited.add(socket, number).map_err(failed)?;
+        }
+        #[cfg(feature = "http1")]
+        settings.remarks.extend(inherited.remark().map(ToOwned::to_owned));
+        #[cfg(feature = "http1")]
+        let sockets = Sockets::new(inherited, settings.listeners_exclusive);
+        #[cfg(feature = "restart")]
+        let listening = Arc::new(Listening::default());
+        #[cfg(feature = "restart")]
+        let sockets = sockets.kept_in(&listening);
         let (events, inbox) =
             Events::channel().map_err(|error| machine("open a descriptor", error))?;
         let begun = AtomicUsize::new(0);
@@ -80,26 +115,54 @@ impl Service {
             .build()
             .map_err(|error| machine("start the runtime", error))?;
         let shared = self.shared(events, runtime.handle().clone());
+        #[cfg(feature = "restart")]
+        shared.set_front(handed.is_none());
         // It answers until its guard drops: after the report.
         #[cfg(feature = "admin")]
         let _admin = match &settings.admin {
             Some(address) => {
                 let _inside = runtime.enter();
-                Some(crate::admin::start(address, &shared).map_err(failed)?)
+                let listen = |at: &Address| sockets.listen("admin", at, false, shared.events());
+                Some(crate::admin::start(address, listen, &shared).map_err(failed)?)
             }
             None => None,
         };
-        let brief = self.brief(&settings, &shared, inbox, Some(signals), Exit::Process, place);
+        #[cfg_attr(not(feature = "restart"), expect(unused_mut, reason = "no restart"))]
+        let mut brief = self.brief(&settings, &shared, inbox, Some(signals), Exit::Process, place);
+        #[cfg(feature = "restart")]
+        {
+            let predecessor = handed
+                .map(|handed| Successor::begin(handed, &shared))
+                .transpose()
+                .map_err(|error| machine("start a thread", error))?;
+            let plan = Plan {
+                program,
+                listening: Arc::clone(&listening),
+                shared: Arc::clone(&shared),
+                start: settings.rules.start,
+                budget: settings.rules.budget,
+            };
+            brief.restarts = Some(Restarts { plan, listening, predecessor });
+        }
         let supervisor = Supervisor::start(brief, self.journal(&settings), |_| {})
             .map_err(|error| machine("start a thread", error))?;
-        runtime.block_on(set_up(&settings, &shared, place, setup));
+        let set_up = set_up(
+            &settings,
+            &shared,
+            #[cfg(feature = "http1")]
+            sockets,
+            place,
+            setup,
+        );
+        runtime.block_on(set_up);
         let report = supervisor.wait();
         runtime.shutdown_background();
         report.ok_or(ExitCode::FAILURE)
     }
 
     /// Runs the service on the runtime of the caller, until it has stopped, and returns the report. It installs
-    /// no signal handlers and never ends the process: `stop` begins the stop.
+    /// no signal handlers, takes over no sockets from `LISTEN_FDS` (they belong to the process, which is not its own),
+    /// and never ends the process: `stop` begins the stop.
     ///
     /// Dropping the future begins the stop too; it then goes on without anybody who waits for it. The future
     /// borrows nothing, so it can be spawned.
@@ -134,7 +197,7 @@ impl Service {
         let shared = self.shared(events, Handle::current());
         #[cfg(feature = "admin")]
         let admin = match &settings.admin {
-            Some(address) => match crate::admin::start(address, &shared) {
+            Some(address) => match crate::admin::start(address, Listener::bind, &shared) {
                 Ok(admin) => Some(admin),
                 Err(error) => return failed(&error),
             },
@@ -161,7 +224,15 @@ impl Service {
         }
         stop.attach(&shared);
         let attached = Attached(stop);
-        set_up(&settings, &shared, place, setup).await;
+        set_up(
+            &settings,
+            &shared,
+            #[cfg(feature = "http1")]
+            Sockets::default(),
+            place,
+            setup,
+        )
+        .await;
         let report = ended.await;
         attached.0.detach();
         std::mem::forget(attached);
@@ -200,11 +271,17 @@ impl Service {
             reload: match &self.hangup {
                 Hangup::Reload(reload) => Some(Arc::clone(reload)),
                 Hangup::Default | Hangup::Stop => None,
+                #[cfg(feature = "restart")]
+                Hangup::Restart => None,
             },
             version: self.version.clone(),
             destination: environment::destination(self, exit == Exit::Process),
             exit,
+            #[cfg(feature = "systemd")]
+            notifier: notifier(exit, shared),
             setup_place,
+            #[cfg(feature = "restart")]
+            restarts: None,
         }
     }
 
@@ -229,9 +306,24 @@ impl Service {
             requests: crate::RequestCounts::default(),
             connections: crate::ConnectionCounts::default(),
             parts: Vec::new(),
+            restarts_failed: 0,
             panics: crate::Panics::default(),
             stuck: Vec::new(),
             stuck_unlisted: 0,
+        }
+    }
+}
+
+/// The voice towards the service manager, of a service that owns its process.
+#[cfg(feature = "systemd")]
+fn notifier(exit: Exit, shared: &Shared) -> crate::systemd::Notifier {
+    use crate::systemd::Notifier;
+    match exit {
+        Exit::Return => Notifier::silent(),
+        Exit::Process => {
+            let mut notifier = Notifier::from_environment();
+            notifier.watch(shared.runtime());
+            notifier
         }
     }
 }
@@ -240,6 +332,7 @@ impl Service {
 async fn set_up<F>(
     settings: &Settings,
     shared: &Arc<Shared>,
+    #[cfg(feature = "http1")] sockets: Sockets,
     place: &'static Location<'static>,
     setup: F,
 ) where
@@ -260,9 +353,14 @@ async fn set_up<F>(
             shared,
             #[cfg(feature = "http1")]
             settings.rules.budget,
+            #[cfg(feature = "http1")]
+            sockets.clone(),
             place,
         );
-        setup(&mut declared).await.and_then(|()| declared.result())
+        setup(&mut declared).await.and_then(|()| declared.result())?;
+        #[cfg(feature = "http1")]
+        sockets.close_unused(shared.events());
+        Ok::<(), Error>(())
     };
     let message = tokio::select! {
         biased;

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use futures_util::Stream;
 
+#[cfg(feature = "http1")]
+use super::sockets::Sockets;
 use crate::Error;
 #[cfg(feature = "http1")]
 use crate::budget::Budget;
@@ -28,6 +30,8 @@ pub struct Setup {
     pub(super) shared: Arc<Shared>,
     #[cfg(feature = "http1")]
     pub(super) budget: Budget,
+    #[cfg(feature = "http1")]
+    pub(super) sockets: Sockets,
     /// The first thing that went wrong in a declaration.
     pub(super) failed: Option<Error>,
     shields: PartId,
@@ -37,6 +41,7 @@ impl Setup {
     pub(super) fn new(
         shared: &Arc<Shared>,
         #[cfg(feature = "http1")] budget: Budget,
+        #[cfg(feature = "http1")] sockets: Sockets,
         place: &'static Location<'static>,
     ) -> Setup {
         let shields = shared.registry().add(Arc::new(ShieldsPart::new(shared, place)));
@@ -47,6 +52,8 @@ impl Setup {
             shared: Arc::clone(shared),
             #[cfg(feature = "http1")]
             budget,
+            #[cfg(feature = "http1")]
+            sockets,
             failed: None,
             shields,
         }

@@ -54,6 +54,24 @@ impl Engine {
         }
     }
 
+    /// Has the servers adopt connections, though they take no new ones yet.
+    #[cfg(feature = "restart")]
+    pub(super) fn prepare(&self) {
+        for index in self.order.starting(Tier::Source) {
+            self.parts[index].prepare();
+        }
+    }
+
+    /// Starts the sources that are servers, or those that are not, each after what it uses.
+    #[cfg(feature = "restart")]
+    pub(super) fn start_sources(&self, servers: bool) {
+        for index in self.order.starting(Tier::Source) {
+            if self.parts[index].is_server() == servers {
+                self.parts[index].start();
+            }
+        }
+    }
+
     /// Tells every part of the tier to stop whose users are done. Says whether the tier is empty.
     pub(super) fn advance(&mut self, tier: Tier) -> bool {
         loop {

@@ -4,6 +4,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
+#[cfg(feature = "restart")]
+use signal_hook::consts::SIGUSR2;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
@@ -14,7 +16,7 @@ use crate::phase::{Event, StopSignal};
 ///
 /// SIGTERM, SIGINT and SIGQUIT are always taken, also where they were inherited as ignored: shells start
 /// background jobs with the last two ignored, and a service that cannot be stopped is worse than one that
-/// stops too easily. The same goes for those inherited as blocked. A SIGHUP inherited as ignored (`nohup`)
+/// stops too easily. The same goes for those inherited as blocked, and for SIGUSR2 with the feature `restart`. A SIGHUP inherited as ignored (`nohup`)
 /// stays ignored.
 pub(crate) struct Signals {
     delivery: SignalDelivery<UnixStream, SignalOnly>,
@@ -28,7 +30,13 @@ impl Signals {
     pub(crate) fn install() -> io::Result<Signals> {
         let (read, write) = UnixStream::pair()?;
         // These first: until they are installed each of them kills, and looking into /proc takes its time.
-        let signals = [SIGTERM, SIGINT, SIGQUIT];
+        let signals = [
+            SIGTERM,
+            SIGINT,
+            SIGQUIT,
+            #[cfg(feature = "restart")]
+            SIGUSR2,
+        ];
         let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, signals)?;
         // Whoever started us may have blocked them for itself; a mask survives exec (signal(7)).
         crate::sys::unblock(&signals);
@@ -47,6 +55,8 @@ impl Signals {
                 SIGINT => Some(Event::Signal(StopSignal::Interrupt)),
                 SIGQUIT => Some(Event::Signal(StopSignal::Quit)),
                 SIGHUP => Some(Event::Hangup),
+                #[cfg(feature = "restart")]
+                SIGUSR2 => Some(Event::Restart),
                 _ => None,
             })
             .collect()

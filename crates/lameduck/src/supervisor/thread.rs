@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+#[cfg(feature = "restart")]
+use super::Restarts;
 use super::engine::{Engine, order_of};
 use super::{Exit, Journal, Signals, end_process};
 use crate::budget::{EXIT, Span};
@@ -17,6 +19,9 @@ use crate::report::{
     Cause, Destination, PhaseTime, Report, Stuck, StuckKind, Totals, write_bounded,
 };
 use crate::threads::Watch;
+
+#[cfg(feature = "restart")]
+mod restart;
 
 /// How long the report may take to be written, at the last deadline.
 const REPORT: Duration = Duration::from_millis(100);
@@ -43,7 +48,13 @@ pub(crate) struct Brief {
     pub(crate) version: Option<String>,
     pub(crate) destination: Destination,
     pub(crate) exit: Exit,
+    /// The voice towards the service manager.
+    #[cfg(feature = "systemd")]
+    pub(crate) notifier: crate::systemd::Notifier,
     pub(crate) setup_place: &'static std::panic::Location<'static>,
+    /// What a restart needs; none where signals are not taken.
+    #[cfg(feature = "restart")]
+    pub(crate) restarts: Option<Restarts>,
 }
 
 /// What the thread says when everything is over.
@@ -103,6 +114,8 @@ struct Desk {
     setup_over: bool,
     /// Until when an abandoned setup may let go; its parts are taken over then.
     let_go_by: Option<Instant>,
+    #[cfg(feature = "restart")]
+    restart: restart::State,
 }
 
 impl Desk {
@@ -123,6 +136,8 @@ impl Desk {
             setup_returned: false,
             setup_over: false,
             let_go_by: None,
+            #[cfg(feature = "restart")]
+            restart: restart::State::default(),
         }
     }
 
@@ -145,12 +160,13 @@ impl Desk {
                 let wanted = self.engine.as_ref().and_then(|engine| engine.tick(now));
                 tick_at = Some(wanted.unwrap_or(now + TICK).min(now + TICK));
             }
+            let notify_at = self.notify(now);
             if self.machine.phase() == Phase::Stopped {
                 return;
             }
             let draining = self.machine.phase() >= Phase::Draining;
             let look_at = (draining && self.watch.is_some()).then(|| now + LOOK);
-            let wakes = [self.machine.wake_at(), tick_at, self.let_go_by, look_at];
+            let wakes = [self.machine.wake_at(), tick_at, self.let_go_by, look_at, notify_at];
             let next = wakes.into_iter().flatten().min();
             self.wait(next);
             let before = self.machine.phase();
@@ -168,6 +184,10 @@ impl Desk {
                 if event == Event::Hangup && self.brief.rules.hangup == crate::phase::Hangup::Stop {
                     self.because(Cause::Signal { name: "SIGHUP".to_owned() });
                 }
+                #[cfg(feature = "restart")]
+                if self.waits_for_restart(event, Instant::now()) {
+                    continue;
+                }
                 self.step(event, Instant::now());
             }
             for message in self.brief.inbox.take() {
@@ -178,6 +198,27 @@ impl Desk {
                 tick_at = None;
             }
         }
+    }
+
+    /// Tells the service manager what it is to know by now; when there is more to tell.
+    #[cfg(feature = "systemd")]
+    fn notify(&mut self, now: Instant) -> Option<Instant> {
+        let phase = self.machine.phase();
+        let end = self.machine.deadlines().map(|deadlines| deadlines.close + EXIT);
+        let over_by = match phase {
+            Phase::Starting => self.machine.wake_at(),
+            _ => end,
+        };
+        let next = self.brief.notifier.look(now, phase, over_by);
+        for warning in self.brief.notifier.take_warnings() {
+            self.journal.warn(warning);
+        }
+        next
+    }
+
+    #[cfg(not(feature = "systemd"))]
+    fn notify(&mut self, _now: Instant) -> Option<Instant> {
+        None
     }
 
     /// Waits for a signal, a message or the instant.
@@ -195,9 +236,20 @@ impl Desk {
     fn message(&mut self, message: Message) {
         let now = Instant::now();
         match message {
+            #[cfg(feature = "restart")]
+            Message::Check => self.look_restart(),
+            #[cfg(not(feature = "restart"))]
             Message::Check => {}
+            #[cfg(feature = "restart")]
+            Message::Restart => self.step(Event::Restart, now),
+            #[cfg(feature = "restart")]
+            Message::HandOver(how) => self.hand_over(how, now),
             Message::Say(level, text) => self.journal.text(level, text),
             Message::SetupOver => self.setup_over = true,
+            Message::Reloaded => {
+                #[cfg(feature = "systemd")]
+                self.brief.notifier.reloaded();
+            }
             Message::Started => {
                 self.setup_returned = true;
                 if self.machine.phase() == Phase::Starting {
@@ -221,11 +273,19 @@ impl Desk {
             }
             Message::Stop { reason } => {
                 self.because(Cause::Code { reason });
+                #[cfg(feature = "restart")]
+                if self.waits_for_restart(Event::Stop, now) {
+                    return;
+                }
                 self.step(Event::Stop, now);
             }
             Message::Failed { part, message } => {
                 self.journal.error(format!("`{part}` failed: {message}"));
                 self.because(Cause::Failure { part, message });
+                #[cfg(feature = "restart")]
+                if self.waits_for_restart(Event::Failed, now) {
+                    return;
+                }
                 self.step(Event::Failed, now);
             }
         }
@@ -323,6 +383,12 @@ impl Desk {
             Action::NoteHangup => self.journal.info(
                 "SIGHUP received and ignored; choose what it does with `on_hangup` of the service",
             ),
+            #[cfg(feature = "restart")]
+            Action::Restart => self.begin_restart(),
+            #[cfg(feature = "restart")]
+            Action::RefuseRestart => {
+                self.refuse_restart(&format!("the service is {}", self.machine.phase()));
+            }
             Action::Reload => {
                 if let Some(reload) = self.brief.reload.clone() {
                     self.reload(reload);
@@ -333,10 +399,23 @@ impl Desk {
 
     /// Calls what the user chose for SIGHUP, on a thread of its own: a callback that blocks must not hold up the
     /// supervisor.
-    fn reload(&self, reload: Reload) {
+    fn reload(&mut self, reload: Reload) {
+        /// Says that the reload is over, however it ends.
+        struct Over(Arc<Shared>);
+        impl Drop for Over {
+            fn drop(&mut self) {
+                self.0.events().send(Message::Reloaded);
+            }
+        }
         self.journal.info("SIGHUP received: reloading");
+        #[cfg(feature = "systemd")]
+        self.brief.notifier.reloading();
+        let over = Over(Arc::clone(&self.brief.shared));
         let thread = std::thread::Builder::new().name("lameduck-reload".to_owned());
-        drop(thread.spawn(move || reload()));
+        drop(thread.spawn(move || {
+            let _over = over;
+            reload();
+        }));
     }
 
     fn enter(&mut self, phase: Phase, now: Instant) {
@@ -346,6 +425,8 @@ impl Desk {
             self.began = Some(jiff::Timestamp::now());
             self.watch = Some(Watch::begin(now));
             self.at_begin = self.engine.as_ref().map(Engine::totals).unwrap_or_default();
+            #[cfg(feature = "restart")]
+            self.begin_stop();
             match &self.cause {
                 Some(cause @ Cause::Start { .. }) => self.journal.error(cause.to_string()),
                 Some(cause) => self.journal.info(format!("{cause}: stopping")),
@@ -355,11 +436,19 @@ impl Desk {
         match phase {
             Phase::Starting | Phase::Finishing | Phase::Closing | Phase::Stopped => {}
             Phase::Ready => {
+                #[cfg(feature = "restart")]
+                let waits = self.is_successor();
+                #[cfg(not(feature = "restart"))]
+                let waits = false;
                 if let Some(engine) = &self.engine {
-                    // Apart, since in a restart there will be a hand-over between the two: a source runs in one process
-                    // only, the others in both.
                     engine.start(Tier::Worker);
-                    engine.start(Tier::Source);
+                    if !waits {
+                        engine.start(Tier::Source);
+                    }
+                }
+                #[cfg(feature = "restart")]
+                if waits {
+                    return self.wait_for_commit(now);
                 }
                 self.journal.info(format!("ready after {}", Span(now - self.started)));
                 return;
@@ -485,6 +574,10 @@ impl Desk {
             began: self.began.unwrap_or_else(jiff::Timestamp::now).to_string(),
             took: now.saturating_duration_since(began),
             phases: self.phases(now),
+            #[cfg(feature = "restart")]
+            restarts_failed: self.restart.failed,
+            #[cfg(not(feature = "restart"))]
+            restarts_failed: 0,
             requests,
             connections,
             parts,
@@ -576,6 +669,8 @@ impl Desk {
             | Event::Failed
             | Event::Empty
             | Event::Time => None,
+            #[cfg(feature = "restart")]
+            Event::Restart | Event::HandedOver => None,
         });
         forcing.filter(|_| !same)
     }

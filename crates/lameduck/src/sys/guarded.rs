@@ -1,6 +1,8 @@
 //! A stream whose descriptor others may borrow for a moment, but never after it was closed.
 
 use std::io;
+#[cfg(feature = "restart")]
+use std::os::fd::OwnedFd;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +16,11 @@ use tokio::net::{TcpStream, UnixStream};
 pub(crate) trait Owning: AsRawFd + AsyncRead + AsyncWrite + Unpin {
     /// Ready once something can be read, or the peer ended its stream, or it failed. Reads nothing.
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// The socket, known to no runtime any more: the registration belongs to what all duplicates of the descriptor
+    /// share, and would outlive a plain close.
+    #[cfg(feature = "restart")]
+    fn into_fd(self) -> io::Result<OwnedFd>;
 }
 
 macro_rules! owning {
@@ -28,6 +35,11 @@ macro_rules! owning {
                     }
                 }
                 Poll::Ready(())
+            }
+
+            #[cfg(feature = "restart")]
+            fn into_fd(self) -> io::Result<OwnedFd> {
+                self.into_std().map(OwnedFd::from)
             }
         }
     )*};
@@ -64,32 +76,61 @@ impl Remote {
 /// What has a [`Remote`] among other things: always the same one.
 pub(crate) trait Far {
     fn remote(&self) -> &Remote;
+
+    /// Whether another process may hold the same socket: it is then shut before it is closed, since closing alone
+    /// says nothing to the peer.
+    #[cfg(feature = "restart")]
+    fn is_shared(&self) -> bool {
+        false
+    }
+}
+
+/// Revokes a [`Remote`] when it drops.
+#[derive(Debug)]
+struct Lease<F: Far>(Arc<F>);
+
+impl<F: Far> Drop for Lease<F> {
+    fn drop(&mut self) {
+        let remote = self.0.remote();
+        #[cfg(feature = "restart")]
+        if self.0.is_shared() {
+            remote.with(|fd| rustix::net::shutdown(fd, rustix::net::Shutdown::Both));
+        }
+        remote.set(None);
+    }
 }
 
 /// A stream that revokes its [`Remote`] before it closes.
 #[derive(Debug)]
 pub(crate) struct Guarded<T: Owning, F: Far> {
+    /// Before the stream, so that it drops first.
+    lease: Lease<F>,
     stream: T,
-    far: Arc<F>,
 }
 
 impl<T: Owning, F: Far> Guarded<T, F> {
     /// Guards a stream. Its remote is valid until the guard drops.
     pub(crate) fn new(stream: T, far: Arc<F>) -> Guarded<T, F> {
         far.remote().set(Some(stream.as_raw_fd()));
-        Guarded { stream, far }
+        Guarded { lease: Lease(far), stream }
     }
 
     /// See [`Owning::poll_readable`].
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.stream.poll_readable(cx)
     }
-}
 
-impl<T: Owning, F: Far> Drop for Guarded<T, F> {
-    fn drop(&mut self) {
-        // Before the field `stream` drops and closes the descriptor.
-        self.far.remote().set(None);
+    /// Lets the stream go without a word to its peer.
+    ///
+    /// # Errors
+    /// The runtime does not let go of it; it is closed then.
+    #[cfg(feature = "restart")]
+    pub(crate) fn into_fd(self) -> io::Result<OwnedFd> {
+        let Guarded { lease, stream } = self;
+        lease.0.remote().set(None);
+        // Its remote is gone, so that this shuts nothing.
+        drop(lease);
+        stream.into_fd()
     }
 }
 

@@ -1,11 +1,13 @@
 //! Consumers: a source over a stream of messages.
 
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::{Stream, StreamExt};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -43,7 +45,14 @@ where
                 None => std::future::pending().await,
             }
         };
-        let next = pin!(AssertUnwindSafe(stream.next()).catch_unwind());
+        let next = pin!(async {
+            loop {
+                if let Some(next) = poll_fn(|cx| ask(&task, stream, cx)).await {
+                    break next;
+                }
+                task.gate.opened().await;
+            }
+        });
         let finished = tokio::select! {
             biased;
             () = ending.cancelled() => break,
@@ -57,7 +66,7 @@ where
                     Ok(Some(message)) => {
                         let lifecycle = Lifecycle::new(Arc::clone(&task) as _, 0);
                         // Made here, one after the other, in the order in which they came.
-                        let made = std::panic::catch_unwind(AssertUnwindSafe(|| handle(message)));
+                        let made = catch_unwind(AssertUnwindSafe(|| handle(message)));
                         let work = async move {
                             match made {
                                 Ok(work) => caught(|| work).await,
@@ -76,6 +85,9 @@ where
                 None
             }
         };
+        if finished.is_some() {
+            task.leave();
+        }
         match finished.map(flat) {
             None => {}
             Some(Ok(())) => retries.reset(),
@@ -94,12 +106,33 @@ where
     loop {
         task.holds(running.len());
         let Some(finished) = running.join_next().await else { return ended };
+        task.leave();
         if let Err(failure) = flat(finished)
             && let Next::End(failure) = task.failed(failure, &mut retries)
         {
             // The others are still ended; the first failure is the one that is told.
             ended = ended.and(Err(failure));
         }
+    }
+}
+
+/// Asks the stream for its next message, unless the gate is shut: then `None`. A message stays within the gate until
+/// it has been handled.
+fn ask<S: Stream + Unpin>(
+    task: &Task,
+    stream: &mut S,
+    cx: &mut Context<'_>,
+) -> Poll<Option<std::thread::Result<Option<S::Item>>>> {
+    if !task.gate.enter() {
+        return Poll::Ready(None);
+    }
+    let next = catch_unwind(AssertUnwindSafe(|| stream.poll_next_unpin(cx)));
+    if !matches!(next, Ok(Poll::Ready(Some(_)))) {
+        task.leave();
+    }
+    match next {
+        Ok(next) => next.map(|message| Some(Ok(message))),
+        Err(panic) => Poll::Ready(Some(Err(panic))),
     }
 }
 

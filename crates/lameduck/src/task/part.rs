@@ -104,6 +104,23 @@ impl Part for TaskPart {
         self.task.look(now)
     }
 
+    #[cfg(feature = "restart")]
+    fn pause(&self) {
+        if self.task.identity.tier == Tier::Source {
+            self.task.gate.shut();
+        }
+    }
+
+    #[cfg(feature = "restart")]
+    fn is_at_rest(&self) -> bool {
+        self.task.identity.tier != Tier::Source || self.is_done() || self.task.gate.is_at_rest()
+    }
+
+    #[cfg(feature = "restart")]
+    fn resume(&self) {
+        self.task.gate.open();
+    }
+
     fn report(&self) -> Option<PartReport> {
         Some(self.task.life.report(&self.task.identity, self.task.detail()))
     }

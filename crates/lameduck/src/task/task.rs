@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Level;
 
 use super::failure::{Failure, Next};
+use super::gate::Gate;
 use super::policy::{OnFailure, Retries};
 use super::pulse::{Pulse, Turn};
 use crate::budget::{Deadlines, Span};
@@ -70,6 +71,8 @@ pub(crate) struct Task {
     /// Cancelled when it is told to end.
     pub(super) ending: CancellationToken,
     pub(super) life: Life,
+    /// Timers and consumers only: whether they may take up something new.
+    pub(super) gate: Gate,
     pulse: Pulse,
     settings: Mutex<Settings>,
     said: Mutex<Said>,
@@ -90,6 +93,7 @@ impl Task {
             shared: Arc::clone(shared),
             ending: CancellationToken::new(),
             life: Life::default(),
+            gate: Gate::default(),
             pulse: Pulse::new(Instant::now()),
             settings: Mutex::new(Settings { concurrency: 1, ..Settings::default() }),
             said: Mutex::default(),
@@ -114,6 +118,13 @@ impl Task {
     /// It takes up a piece of work.
     pub(super) fn busy(&self) {
         self.pulse.busy(Instant::now());
+    }
+
+    /// Something that it had taken up is over.
+    pub(super) fn leave(&self) {
+        if self.gate.leave() {
+            self.shared.events().check();
+        }
     }
 
     /// It waits for work.

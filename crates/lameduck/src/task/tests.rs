@@ -83,6 +83,7 @@ impl One {
                 Message::Started
                 | Message::StartFailed(_)
                 | Message::SetupOver
+                | Message::Reloaded
                 | Message::Stop { .. }
                 | Message::Say(..)
                 | Message::Check => None,

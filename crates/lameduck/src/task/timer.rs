@@ -33,8 +33,24 @@ where
             () = ending.cancelled() => return Ok(()),
             () = is_due => {}
         }
+        if !task.gate.enter() {
+            // Its ticks are missed until then.
+            tokio::select! {
+                biased;
+                () = ending.cancelled() => return Ok(()),
+                () = task.gate.opened() => {}
+            }
+            let now = Instant::now();
+            tick =
+                tick.and_then(
+                    |tick| if tick > now { Some(tick) } else { next_tick(tick, now, period) },
+                );
+            due = tick;
+            continue;
+        }
         task.busy();
         let ended = caught(&mut run).await;
+        task.leave();
         tick = tick.and_then(|tick| next_tick(tick, Instant::now(), period));
         due = tick;
         match ended {

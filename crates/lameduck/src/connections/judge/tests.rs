@@ -18,6 +18,7 @@ fn ms(millis: u64) -> Duration {
 fn view(flags: u32) -> View {
     View {
         flags,
+        passable: false,
         accepted: ms(90_000),
         since: ms(95_000),
         progress: ms(0),
@@ -287,6 +288,7 @@ proptest! {
             Limits { header_timeout, handshake_timeout, idle_timeout, request_timeout, connections: None, idle_grace };
         let view = View {
             flags,
+            passable: false,
             accepted: ms(at[0]),
             since: ms(at[1]),
             progress: ms(at[2]),

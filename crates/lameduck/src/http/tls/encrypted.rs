@@ -141,6 +141,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Drop for Encrypted<I> {
             // A WebSocket that said goodbye is dropped, not shut down.
             Fate::Closed => self.record.state.has(state::UPGRADED) && !std::thread::panicking(),
             Fate::Cut => false,
+            // A socket with TLS in it is not.
+            #[cfg(feature = "restart")]
+            Fate::PassedOn => false,
         };
         if orderly {
             // One try: a socket that does not take these few bytes at once has a peer that does not read.

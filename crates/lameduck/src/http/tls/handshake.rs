@@ -42,7 +42,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Handshake<I> {
             record.state.has(state::HEAD) || record.remote().with(peek) == Some(peek::Seen::Bytes)
         };
         match directive {
-            Directive::None | Directive::Goaway | Directive::AssumePong => false,
+            Directive::None | Directive::Goaway | Directive::AssumePong | Directive::PassOn => {
+                false
+            }
             Directive::CloseIdle if speaks() => {
                 cx.waker().wake_by_ref();
                 false

@@ -1,0 +1,122 @@
+//! Connections that leave for a successor, and those that come from a predecessor.
+//!
+//! Must never give a connection away in the middle of a request or a response, nor close one that cannot be given: it
+//! is served on where it is.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use bytes::Bytes;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketType, sockopt};
+use tokio::net::{TcpStream, UnixStream};
+
+use super::frames::PREFACE;
+use super::listen::Accepted;
+use super::tracked::UNMISTAKABLE;
+use crate::connections::{Fate, Membership, Peer};
+use crate::parcel::Parcel;
+
+/// How many bytes a parcel may hold: what a message between the two processes has room for.
+pub(super) const MOST_READ_AHEAD: usize = 192 * 1024;
+
+/// Makes a connection's I/O a socket that no runtime knows.
+pub(super) type Release<I> = fn(I) -> io::Result<OwnedFd>;
+
+/// Gives a connection to the successor. Gives it back if there is none any more.
+pub(super) fn give<I>(
+    io: I,
+    release: Release<I>,
+    read_ahead: Bytes,
+    spoken: bool,
+    membership: Membership,
+) -> Result<(), (I, Bytes, Membership)> {
+    let record = membership.record();
+    let mut kept = Some((io, read_ahead));
+    let idle = record.idle();
+    record.server().give(|| {
+        let (io, read_ahead) = kept.take()?;
+        match release(io) {
+            Ok(socket) => {
+                record.set_fate(Fate::PassedOn);
+                Some(Parcel { socket, read_ahead, spoken, idle })
+            }
+            Err(error) => {
+                tracing::warn!(target: "lameduck", "a connection was lost on its way to the successor: {error}");
+                record.set_fate(Fate::Cut);
+                None
+            }
+        }
+    });
+    match kept {
+        None => Ok(()),
+        Some((io, read_ahead)) => Err((io, read_ahead, membership)),
+    }
+}
+
+/// What an adopted descriptor turns out to be.
+pub(super) enum Arrival {
+    Socket(Accepted, Peer),
+    /// A connection that ended on its way.
+    Ended,
+}
+
+/// Finds out what the descriptor is without changing anything.
+fn look(socket: &OwnedFd) -> Option<AddressFamily> {
+    let stream = sockopt::socket_type(socket).ok()? == SocketType::STREAM;
+    let listens = sockopt::socket_acceptconn(socket).ok()?;
+    (stream && !listens).then(|| sockopt::socket_domain(socket).ok()).flatten()
+}
+
+/// Makes a stream of this runtime of an adopted socket; to be called within it. `Err`: it stays as it was.
+pub(super) fn unpack(socket: OwnedFd) -> Result<Arrival, OwnedFd> {
+    let Some(family) = look(&socket) else { return Err(socket) };
+    let seen = rustix::net::getpeername(&socket);
+    if seen == Err(Errno::NOTCONN) {
+        // A reset connection has no peer any more, but still the port that it had here.
+        let had = socket2::SockRef::from(&socket).local_addr().ok().and_then(|at| at.as_socket());
+        return if had.is_some_and(|at| at.port() != 0) { Ok(Arrival::Ended) } else { Err(socket) };
+    }
+    let flags = rustix::io::fcntl_getfd(socket.as_fd());
+    let prepared = flags
+        .and_then(|flags| rustix::io::fcntl_setfd(&socket, flags | rustix::io::FdFlags::CLOEXEC))
+        .and_then(|()| rustix::io::ioctl_fionbio(&socket, true));
+    if seen.is_err() || prepared.is_err() {
+        return Err(socket);
+    }
+    let stream = match family {
+        AddressFamily::INET | AddressFamily::INET6 => {
+            let stream = std::net::TcpStream::from(socket);
+            match stream.peer_addr() {
+                Ok(peer) => TcpStream::from_std(stream)
+                    .map(|stream| Arrival::Socket(Accepted::Tcp(stream, peer), Peer::Tcp(peer))),
+                Err(_) => return Ok(Arrival::Ended),
+            }
+        }
+        AddressFamily::UNIX => UnixStream::from_std(socket.into())
+            .map(|stream| Arrival::Socket(Accepted::Unix(stream), Peer::Unix)),
+        _ => return Err(socket),
+    };
+    Ok(stream.unwrap_or_else(|error| {
+        tracing::warn!(target: "lameduck", "a connection of the predecessor was lost: {error}");
+        Arrival::Ended
+    }))
+}
+
+/// Which protocol an adopted connection speaks, as for [`super::connection::Connection::new`].
+pub(super) fn protocol(spoken: bool, read_ahead: &[u8]) -> Option<bool> {
+    let seen = &read_ahead[..read_ahead.len().min(PREFACE.len())];
+    if spoken || !PREFACE.starts_with(seen) {
+        Some(false)
+    } else if seen.len() >= UNMISTAKABLE {
+        Some(true)
+    } else {
+        None
+    }
+}
+
+/// What was read ahead, without the empty lines before a request, which mean nothing (RFC 9112, section 2.2).
+pub(super) fn without_empty_lines(read_ahead: Bytes) -> Bytes {
+    let empty = read_ahead.iter().take_while(|byte| b"\r\n".contains(byte)).count();
+    read_ahead.slice(empty..)
+}
