@@ -232,6 +232,8 @@ mod tests {
     fn only_a_socket_of_that_process_is_the_link() {
         let (ours, theirs) = Link::pair().expect("descriptors");
         let number = std::os::fd::AsRawFd::as_raw_fd(&theirs);
+        assert!(!is_link(number, std::process::id()), "it has not come through exec");
+        rustix::io::fcntl_setfd(&theirs, rustix::io::FdFlags::empty()).expect("open");
         assert!(is_link(number, std::process::id()));
         assert!(!is_link(number, 1));
         assert!(!is_link(0, std::process::id()));

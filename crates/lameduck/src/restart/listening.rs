@@ -18,20 +18,36 @@ struct One {
     name: String,
     declared: String,
     foreign: bool,
+    /// Whether this process can be the only one that holds it.
+    may_be_alone: bool,
     descriptor: OwnedFd,
 }
 
 impl Listening {
     /// Keeps a duplicate. Without one, since no descriptor is left, a successor will bind for itself.
-    pub(crate) fn keep(&self, name: &str, declared: &str, foreign: bool, socket: BorrowedFd<'_>) {
+    /// `foreign`: another program made it; `may_be_alone`: and has let it go, or none has.
+    pub(crate) fn keep(
+        &self,
+        name: &str,
+        declared: &str,
+        (foreign, may_be_alone): (bool, bool),
+        socket: BorrowedFd<'_>,
+    ) {
         if let Ok(descriptor) = socket.try_clone_to_owned() {
             self.sockets.lock().unwrap_or_else(PoisonError::into_inner).push(One {
                 name: name.to_owned(),
                 declared: declared.to_owned(),
                 foreign,
+                may_be_alone,
                 descriptor,
             });
         }
+    }
+
+    /// Whether this process can be the only one that holds the socket of this server.
+    pub(super) fn may_be_alone(&self, name: &str) -> bool {
+        let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        sockets.iter().any(|one| one.name == name && one.may_be_alone)
     }
 
     /// Lets all of them go.

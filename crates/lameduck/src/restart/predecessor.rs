@@ -72,6 +72,18 @@ impl std::fmt::Debug for Told {
     }
 }
 
+impl Plan {
+    /// Says whether nobody else holds the listeners, as far as that can be.
+    pub(crate) fn set_alone(&self, alone: bool) {
+        for entry in self.shared.registry().entries() {
+            let name = &entry.part.identity().name;
+            if entry.part.is_server() && self.listening.may_be_alone(name) {
+                entry.part.set_alone(alone);
+            }
+        }
+    }
+}
+
 impl Predecessor {
     /// Begins a restart. What becomes of it the supervisor is told by [`HandOver::Given`] or [`HandOver::Failed`],
     /// exactly once.
@@ -113,6 +125,8 @@ fn restart(plan: Plan, rope: Arc<Rope<Told>>, bell: Bell<Told>) {
         }
     };
     let pid = process.id();
+    // A listener that a successor has too must not be made deaf.
+    plan.set_alone(false);
     shared.events().say(Level::INFO, format!("restart: the successor is process {pid}"));
     let now = Instant::now();
     let giving = Giving::new(plan.start, plan.budget.drain, now);
@@ -132,6 +146,7 @@ fn restart(plan: Plan, rope: Arc<Rope<Told>>, bell: Bell<Told>) {
         back: TakenBack::default(),
         began: now,
         outcome: None,
+        look_again: false,
         later: VecDeque::new(),
     };
     let outcome = desk.work();
@@ -205,6 +220,8 @@ struct Desk {
     back: TakenBack,
     began: Instant,
     outcome: Option<Result<(), Why>>,
+    /// Something was done that may have changed how things stand.
+    look_again: bool,
     /// What happened while something was done.
     later: VecDeque<Event>,
 }
@@ -214,6 +231,7 @@ impl Desk {
     fn work(&mut self) -> Result<(), Why> {
         loop {
             self.wait();
+            self.look_again = false;
             // Before what came is taken: what was seen to be swept has come by then.
             let look = self.giving.looks().then(|| self.look());
             for told in self.bell.take() {
@@ -265,7 +283,7 @@ impl Desk {
         let now = Instant::now();
         let mut until = self.giving.wake_at().unwrap_or(now);
         if self.giving.looks() {
-            until = until.min(now + LOOK);
+            until = if self.look_again { now } else { until.min(now + LOOK) };
         }
         if self.process.must_be_asked() {
             until = until.min(now + ASK);
@@ -347,6 +365,7 @@ impl Desk {
         self.later.push_back(event);
         while let Some(event) = self.later.pop_front() {
             for action in self.giving.step(event, Instant::now()) {
+                self.look_again = true;
                 self.act(action);
             }
         }
@@ -358,6 +377,7 @@ impl Desk {
                 for (index, part) in self.parts.iter().enumerate() {
                     part.pass_on(&self.outbox(index, part));
                 }
+                self.told();
             }
             Action::Wave => self.wave(),
             Action::Commit => {
@@ -365,6 +385,7 @@ impl Desk {
                 for part in &self.parts {
                     part.pause();
                 }
+                self.told();
                 self.send(&Message::Commit { done_within: self.plan.budget.drain });
             }
             Action::Background => self.send(&Message::Background),
@@ -386,6 +407,7 @@ impl Desk {
                 for part in &self.parts {
                     part.resume();
                 }
+                self.told();
             }
             Action::Finish(outcome) => self.outcome = Some(outcome),
         }
@@ -466,6 +488,11 @@ impl Desk {
         self.later.push_back(Event::Broken(why));
     }
 
+    /// Parts see to what they are told when they tick next, on the supervisor's thread.
+    fn told(&self) {
+        self.plan.shared.events().send(lifecycle::Message::HandOver(HandOver::Told));
+    }
+
     fn say(&self, level: Level, text: String) {
         self.plan.shared.events().say(level, text);
     }
@@ -488,6 +515,11 @@ impl Desk {
     /// Waits for the end of a successor that is none any more, so that it does not lie about; ends it where it takes
     /// longer than its stop may.
     fn see_off(mut self) {
+        self.await_end();
+        self.plan.set_alone(self.plan.shared.is_alone());
+    }
+
+    fn await_end(&mut self) {
         let until = Instant::now() + self.plan.budget.total() + LEAVE;
         let mut killed = false;
         loop {

@@ -36,10 +36,6 @@ impl Program {
         Ok(Program { path, arguments, folder })
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Starts it, with these listening sockets under the numbers that they have here, and the link.
     ///
     /// # Errors
@@ -107,7 +103,7 @@ mod tests {
     #[test]
     fn this_process_was_started_by_this_program() {
         let program = Program::of_this_process().expect("a program");
-        assert!(is_same(program.path(), &env::current_exe().expect("a path")));
-        assert!(!is_same(program.path(), Path::new("/bin/sh")));
+        assert!(is_same(&program.path, &env::current_exe().expect("a path")));
+        assert!(!is_same(&program.path, Path::new("/bin/sh")));
     }
 }

@@ -116,7 +116,11 @@ impl Service {
             .map_err(|error| machine("start the runtime", error))?;
         let shared = self.shared(events, runtime.handle().clone());
         #[cfg(feature = "restart")]
-        shared.set_front(handed.is_none());
+        if handed.is_none() {
+            shared.set_alone();
+        } else {
+            shared.set_front(false);
+        }
         // It answers until its guard drops: after the report.
         #[cfg(feature = "admin")]
         let _admin = match &settings.admin {

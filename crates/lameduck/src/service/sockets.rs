@@ -55,7 +55,8 @@ impl Sockets {
         let (listener, foreign) = self.open(name, address, may_take_any, events)?;
         #[cfg(feature = "restart")]
         if let Some(listening) = &self.listening {
-            listening.keep(name, &address.to_string(), foreign, listener.as_fd());
+            let whose = (foreign, !foreign || self.exclusive);
+            listening.keep(name, &address.to_string(), whose, listener.as_fd());
         }
         #[cfg(not(feature = "restart"))]
         let _ = foreign;
@@ -88,7 +89,7 @@ impl Sockets {
         };
         events.say(Level::INFO, format!("`{name}`: takes over the socket {socket}{elsewhere}"));
         // A predecessor still runs; whoever made a socket of LISTEN_FDS does so for good, if nobody says otherwise.
-        let exclusive = socket.foreign && self.exclusive;
+        let exclusive = socket.foreign && self.exclusive && socket.declared.is_none();
         let foreign = socket.foreign;
         let listener = Listener::inherited(socket.descriptor, exclusive, address)?;
         Ok((if foreign { listener.without_file() } else { listener }, foreign))

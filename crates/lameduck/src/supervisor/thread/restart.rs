@@ -23,6 +23,8 @@ pub(super) struct State {
     pub(super) failed: u64,
     /// As a successor: the predecessor is done.
     free: bool,
+    /// The parts are to tick now.
+    pub(super) tick: bool,
 }
 
 impl Desk {
@@ -156,6 +158,7 @@ impl Desk {
     /// A hand-over has come so far.
     pub(super) fn hand_over(&mut self, how: HandOver, now: Instant) {
         match how {
+            HandOver::Told => self.restart.tick = true,
             HandOver::Given { successor, since } => {
                 self.restart.under_way = None;
                 if self.machine.deadlines().is_none() {
@@ -190,7 +193,15 @@ impl Desk {
                 }
             }
             HandOver::Free => self.restart.free = true,
-            HandOver::Alone => self.brief.shared.set_alone(),
+            HandOver::Alone => {
+                self.brief.shared.set_alone();
+                // While a restart is under way somebody else does hold them; its end says so again.
+                if self.restart.under_way.is_none()
+                    && let Some(restarts) = &self.brief.restarts
+                {
+                    restarts.plan.set_alone(true);
+                }
+            }
             HandOver::CalledOff => {
                 let mut reason = "the predecessor called the restart off".to_owned();
                 self.with_predecessor(|predecessor| {
