@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// A process, looked at from outside.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proc(u32);
 
 impl Proc {
@@ -13,6 +13,31 @@ impl Proc {
     #[must_use]
     pub fn of(pid: u32) -> Self {
         Self(pid)
+    }
+
+    /// The processes that run in this process group, the oldest first.
+    #[must_use]
+    pub fn of_group(group: u32) -> Vec<Self> {
+        let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+        let mut found: Vec<(u64, u32)> = entries
+            .filter_map(|entry| {
+                let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+                let fields = Self(pid).fields()?;
+                // The 3rd, 5th and 22nd of all (proc(5)): the state, the process group, when it started.
+                let field = |number: usize| fields.split(' ').nth(number - 3);
+                let runs = !["Z", "X"].contains(&field(3)?);
+                let (of, started) = (field(5)?.parse::<u32>().ok()?, field(22)?.parse().ok()?);
+                (runs && of == group).then_some((started, pid))
+            })
+            .collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, pid)| Self(pid)).collect()
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.0
     }
 
     /// True while it runs: a process that ended and was not yet waited for doesn't.
@@ -66,8 +91,7 @@ impl Proc {
     /// The processor time that it has used, in user and kernel mode, to 10 ms; 0 once it was waited for.
     #[must_use]
     pub fn processor_time(&self) -> Duration {
-        let stat = fs::read_to_string(self.path("stat")).unwrap_or_default();
-        let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+        let fields = self.fields().unwrap_or_default();
         // The 14th and 15th of all, in ticks of a hundredth of a second (proc(5), USER_HZ).
         let ticks = fields.split(' ').skip(11).take(2).filter_map(|text| text.parse::<u64>().ok());
         Duration::from_millis(ticks.sum::<u64>() * 10)
@@ -88,10 +112,16 @@ impl Proc {
         children
     }
 
-    /// The state's letter: what follows the name in parentheses, which may itself hold any character.
+    /// The state's letter.
     fn state(&self) -> Option<char> {
+        self.fields()?.chars().next()
+    }
+
+    /// What `stat` holds from its third field on, the state: what follows the name in parentheses, which may itself hold
+    /// any character.
+    fn fields(&self) -> Option<String> {
         let stat = fs::read_to_string(self.path("stat")).ok()?;
-        stat.rsplit_once(") ")?.1.chars().next()
+        stat.rsplit_once(") ").map(|(_, fields)| fields.to_owned())
     }
 
     fn path(&self, what: &str) -> PathBuf {

@@ -154,6 +154,13 @@ impl Server {
         Proc::of(self.pid())
     }
 
+    /// The processes of its group that run, the oldest first: itself, what it started, and what that started, also when
+    /// it is itself gone.
+    #[must_use]
+    pub fn processes(&self) -> Vec<Proc> {
+        Proc::of_group(self.pid())
+    }
+
     /// Waits until its address takes connections, 20 s at most.
     ///
     /// # Panics

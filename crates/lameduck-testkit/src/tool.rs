@@ -9,14 +9,18 @@ use crate::missing::Missing;
 /// A program of a Debian package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tool {
+    /// A web server: [`Caddy`](crate::Caddy).
+    Caddy,
     /// The browser: [`Chromium`](crate::Chromium).
     Chromium,
     /// The compiler, and what Debian's has beside it for HTTP/2 without TLS and for WebSockets.
     Go,
-    /// A load balancer.
+    /// A load balancer: [`Haproxy`](crate::Haproxy).
     Haproxy,
     /// The message broker: [`Nats`](crate::Nats).
     Nats,
+    /// A web server: [`Nginx`](crate::Nginx).
+    Nginx,
     /// The runtime of JavaScript.
     Node,
     /// The database: [`Postgres`](crate::Postgres).
@@ -32,10 +36,12 @@ impl Tool {
     #[must_use]
     pub fn program(self) -> &'static str {
         match self {
+            Self::Caddy => "caddy",
             Self::Chromium => "chromium",
             Self::Go => "go",
             Self::Haproxy => "haproxy",
             Self::Nats => "nats-server",
+            Self::Nginx => "nginx",
             Self::Node => "node",
             Self::Postgres => "postgres",
             Self::Redis => "redis-server",
@@ -47,10 +53,12 @@ impl Tool {
     #[must_use]
     pub fn package(self) -> &'static str {
         match self {
+            Self::Caddy => "caddy",
             Self::Chromium => "chromium",
             Self::Go => "golang golang-golang-x-net-dev golang-github-gorilla-websocket-dev",
             Self::Haproxy => "haproxy",
             Self::Nats => "nats-server",
+            Self::Nginx => "nginx",
             Self::Node => "nodejs",
             Self::Postgres => "postgresql",
             Self::Redis => "redis-server",
@@ -64,7 +72,7 @@ impl Tool {
     /// It is in none of these places.
     pub fn find(self) -> Result<PathBuf, Missing> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        // Two of the packages put theirs beside the programs of root.
+        // Some of the packages put theirs beside the programs of root.
         let mut folders: Vec<PathBuf> =
             std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]).collect();
         if self == Self::Postgres {

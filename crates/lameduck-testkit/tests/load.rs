@@ -3,13 +3,13 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use lameduck_testkit::{Fresh, Idle, KeepAlive, Rude, Tally, eventually, free_port};
+use lameduck_testkit::{Crowd, Fresh, Held, Idle, KeepAlive, Rude, Tally, eventually, free_port};
 
 #[allow(dead_code, reason = "each test program uses some of it")]
 mod common;
@@ -188,4 +188,110 @@ fn a_rude_client_does_each_of_its_deeds_and_counts_none() {
     assert!(done, "{seen:?} connections, {resets:?} of them reset");
     load.signalled(Instant::now());
     assert_eq!(load.finish(), Tally::default());
+}
+
+/// Answers what a mixed load asks for; every 20th echo with one wrong byte, if it is to.
+fn answers_everything(stream: &mut TcpStream, wrong: bool) -> Option<()> {
+    let mut echoes = 0;
+    let mut bytes = Vec::new();
+    loop {
+        let head = loop {
+            if let Some(end) = bytes.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+                break bytes.drain(..end + 4).collect::<Vec<u8>>();
+            }
+            more(stream, &mut bytes)?;
+        };
+        let head = String::from_utf8(head).ok()?;
+        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+        let length: usize = length.map_or(0, |length| length.parse().unwrap());
+        while bytes.len() < length {
+            more(stream, &mut bytes)?;
+        }
+        let mut body: Vec<u8> = bytes.drain(..length).collect();
+        if let Some((_, rest)) = head.split_once("/stream?chunks=") {
+            let chunks: usize = rest.split('&').next()?.parse().ok()?;
+            let lines = (0..chunks).map(|line| format!("chunk {line:04}\n"));
+            body = lines.collect::<String>().into_bytes();
+        } else if head.starts_with("GET / ") {
+            body = b"OK".to_vec();
+        } else {
+            echoes += 1;
+            if wrong && echoes % 20 == 0 {
+                *body.last_mut()? ^= 1;
+            }
+        }
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all(&[head.as_bytes(), &body].concat()).ok()?;
+    }
+}
+
+fn more(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<()> {
+    let mut block = [0; 16 * 1024];
+    let count = stream.read(&mut block).ok().filter(|&count| count > 0)?;
+    bytes.extend_from_slice(&block[..count]);
+    Some(())
+}
+
+#[test]
+fn a_mixed_load_sees_a_wrong_byte_and_nothing_else() {
+    for wrong in [false, true] {
+        let addr = serve(move |mut stream| drop(answers_everything(&mut stream, wrong)));
+        let load = KeepAlive::new(addr).clients(4).mixed().think(SECOND / 1000).start();
+        load.flowing(2000);
+        let (tally, latencies) = load.finish_timed();
+        assert_eq!(tally.bad > 0, wrong, "{tally}");
+        assert_eq!((tally.lost, tally.cut, tally.hung, tally.reconnects), (0, 0, 0, 0), "{tally}");
+        if let Some(failure) = tally.failures.first() {
+            assert!(failure.contains("wrong from byte"), "{failure}");
+        }
+        assert!(latencies.quiet.count() > 200 && latencies.disturbed.count() == 0);
+    }
+}
+
+#[test]
+fn held_connections_tell_who_is_alive_who_was_closed_and_who_was_reset() {
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK";
+    let count = Arc::new(AtomicUsize::new(0));
+    let addr = serve(move |mut stream| {
+        let number = count.fetch_add(1, Ordering::Relaxed) % 3;
+        read_head(&mut stream);
+        let _ = stream.write_all(ANSWER);
+        match number {
+            0 => {
+                read_head(&mut stream);
+                let _ = stream.write_all(ANSWER);
+            }
+            1 => drop(stream),
+            _ => {
+                lameduck_testkit::pause(SECOND / 20);
+                reset(stream);
+            }
+        }
+    });
+    let mut held = Held::open(addr, 9).unwrap();
+    assert!(eventually(5 * SECOND, || held.ended() == 6), "{} ended", held.ended());
+    let held = held.finish();
+    assert_eq!((held.of, held.alive), (9, 3), "{held}");
+    let Tally { answered, reconnects, reset, lost, .. } = held.tally;
+    assert_eq!((answered, reconnects, reset, lost), (12, 3, 3, 3));
+}
+
+#[test]
+fn a_crowd_is_harmed_by_one_idle_connection_that_ends() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let addr = serve(move |mut stream| {
+        // The first one to come is idle, and is closed after its answer.
+        let first = count.fetch_add(1, Ordering::Relaxed) == 0;
+        while read_head(&mut stream) {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK");
+            if first {
+                break;
+            }
+        }
+    });
+    let crowd = Crowd::new(addr).of(2, 2, 5).start().unwrap();
+    crowd.flowing(50);
+    let tally = crowd.finish();
+    assert_eq!((tally.idle.alive, tally.all().reconnects, tally.all().failed()), (4, 1, 0));
+    assert!(tally.unharmed().is_err_and(|why| why.contains("4 of 5 idle connections alive")));
 }

@@ -12,7 +12,7 @@
 //! Its budget is short and all of it can be overridden: lame duck 0, drain 5 s, finish 0.5 s, close 0.5 s.
 //! `HOST` chooses another address than 127.0.0.1, or `unix:PATH`, for the tests. With `TLS_CERT` and `TLS_KEY`, two PEM
 //! files, it speaks TLS (feature `tls`), and SIGHUP has it read them again;
-//! `TLS_HANDSHAKE_MS` chooses how long a handshake may take.
+//! `TLS_HANDSHAKE_MS` chooses how long a handshake may take, `IDLE_MS` how long a connection may be idle.
 
 use std::convert::Infallible;
 use std::process::ExitCode;
@@ -45,7 +45,10 @@ pub(crate) fn service() -> Service {
 }
 
 pub(crate) async fn set_up(target: &mut Setup) -> Result<(), lameduck::Error> {
-    let http = target.http("public", address()?, router());
+    let mut http = target.http("public", address()?, router());
+    if let Ok(ms) = std::env::var("IDLE_MS") {
+        http = http.idle_timeout(Duration::from_millis(ms.parse()?));
+    }
     if let Some((certificate, key)) = certificate()? {
         encrypt(target, http, &certificate, &key)?;
     }

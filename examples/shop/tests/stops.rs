@@ -8,23 +8,16 @@ mod common;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use common::{Database, Databases, LIMIT, Shop, post};
-use lameduck_testkit::{
-    Client, Failure, Look, Nats, Outcome, Postgres, Response, Signal, Tool, eventually, free_port,
-    needing, pause,
-};
+use common::buyers::Buyers;
+use common::{Database, Databases, LIMIT, Shop};
+use lameduck_testkit::{Nats, Postgres, Signal, Tool, eventually, free_port, needing, pause};
 use libtest_mimic::Arguments;
 use serde_json::{Value, json};
 
 /// How often the shop is stopped under load.
 const STOPS: u64 = 20;
-/// Buyers who keep their connection, and who connect for each purchase.
-const KEEP_ALIVE: usize = 12;
-const FRESH: usize = 4;
 
 fn main() -> ExitCode {
     let trials = vec![
@@ -62,8 +55,8 @@ fn stops_under_load() {
         shop
     };
     let mut shop = start();
-    for number in 0..KEEP_ALIVE + FRESH {
-        shop = shop.with_wallet(&format!("buyer{number}"));
+    for buyer in Buyers::names() {
+        shop = shop.with_wallet(&buyer);
     }
     let buyers = Buyers::start(SocketAddr::from((Ipv4Addr::LOCALHOST, ports[0])));
     for stop in 1..=STOPS {
@@ -105,24 +98,7 @@ fn stops_under_load() {
     );
     assert_eq!(tally.lost, Vec::<String>::new(), "requests without an answer");
     database.assert_whole(tally.bought as i64);
-    assert_one_sum(&database);
-}
-
-/// What the wallets paid, what was taken, recorded and settled: one sum.
-#[track_caller]
-fn assert_one_sum(database: &Database) {
-    const EACH: i64 = 1_000_000_000;
-    let number = |sql| database.number(sql);
-    let wallets = number("SELECT count(*) FROM wallets") * EACH;
-    let paid = wallets - number("SELECT CAST(sum(balance) AS BIGINT) FROM wallets");
-    for sum in [
-        "SELECT CAST(sum(amount) AS BIGINT) FROM debits",
-        "SELECT CAST(sum(amount) AS BIGINT) FROM payments",
-        "SELECT CAST(sum(price) AS BIGINT) FROM purchases",
-        "SELECT CAST(sum(total) AS BIGINT) FROM settlements",
-    ] {
-        assert_eq!(number(sum), paid, "{sum}");
-    }
+    database.assert_one_sum();
 }
 
 /// PostgreSQL learns of a closed connection a moment later.
@@ -227,106 +203,4 @@ fn killed_with_orders_in_hand() {
     again.server.signal(Signal::TERM);
     assert_eq!(again.server.wait_exit(LIMIT).code, Some(0));
     database.assert_whole(ORDERS);
-}
-
-/// What the buyers met.
-#[derive(Default)]
-struct Tally {
-    bought: u64,
-    refused: u64,
-    turned_away: u64,
-    lost: Vec<String>,
-}
-
-struct Buyers {
-    stopped: Arc<AtomicBool>,
-    bought: Arc<AtomicU64>,
-    threads: Vec<JoinHandle<Tally>>,
-}
-
-impl Buyers {
-    fn start(address: SocketAddr) -> Self {
-        let (stopped, bought) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
-        let threads = (0..KEEP_ALIVE + FRESH).map(|number| {
-            let (stopped, bought) = (Arc::clone(&stopped), Arc::clone(&bought));
-            thread::spawn(move || {
-                let (mut tally, mut connection) = (Tally::default(), None);
-                while !stopped.load(Ordering::Relaxed) {
-                    let id = format!("{number}-{}", tally.bought);
-                    let owner = format!("buyer{number}");
-                    let order = json!({ "owner": owner, "item": "coffee", "id": id });
-                    buy(address, &mut connection, &order, &mut tally);
-                    bought.fetch_add(1, Ordering::Relaxed);
-                    if number >= KEEP_ALIVE {
-                        connection = None;
-                    }
-                }
-                tally
-            })
-        });
-        let threads = threads.collect();
-        Self { stopped, bought, threads }
-    }
-
-    fn bought(&self) -> u64 {
-        self.bought.load(Ordering::Relaxed)
-    }
-
-    fn finish(mut self) -> Tally {
-        self.stopped.store(true, Ordering::Relaxed);
-        let mut all = Tally::default();
-        for buyer in self.threads.drain(..) {
-            let one = buyer.join().expect("a buyer doesn't panic");
-            all.bought += one.bought;
-            all.refused += one.refused;
-            all.turned_away += one.turned_away;
-            all.lost.extend(one.lost);
-        }
-        all
-    }
-}
-
-impl Drop for Buyers {
-    fn drop(&mut self) {
-        self.stopped.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Sends the order until it is bought.
-fn buy(address: SocketAddr, connection: &mut Option<Client>, order: &Value, tally: &mut Tally) {
-    loop {
-        match ask(address, connection, order) {
-            Ok(answer) if answer.status == 201 => {
-                tally.bought += 1;
-                return;
-            }
-            Ok(answer) if answer.status == 503 => tally.turned_away += 1,
-            Ok(answer) => panic!("{order}: {} {}", answer.status, answer.text()),
-            Err(failure) if failure.outcome() == Outcome::Refused => tally.refused += 1,
-            Err(failure) => tally.lost.push(format!("{order}: {failure}")),
-        }
-        *connection = None;
-        pause(Duration::from_millis(10));
-    }
-}
-
-/// Asks once. A client that can know that its connection has ended connects anew, as any does.
-fn ask(
-    address: SocketAddr,
-    connection: &mut Option<Client>,
-    order: &Value,
-) -> Result<Response, Failure> {
-    if connection.as_mut().is_some_and(|client| client.look() != Look::Open) {
-        *connection = None;
-    }
-    let client = match connection {
-        Some(client) => client,
-        None => connection.insert(Client::connect(address)?.limit(LIMIT)),
-    };
-    post(client, "/purchases", order)?;
-    let answer = client.read_response()?;
-    if answer.says_close() {
-        *connection = None;
-    }
-    Ok(answer)
 }

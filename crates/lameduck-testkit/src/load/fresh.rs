@@ -1,7 +1,7 @@
 //! Clients that open a connection for each request.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::failure::Failure;
@@ -97,9 +97,11 @@ impl Fresh {
         while !shared.stopped() {
             request += 1;
             let who = format!("client {number}, request {request}");
+            let (began, disturbed) = (Instant::now(), shared.disturbed());
             match self.ask() {
                 Ok(response) => {
                     if log.response(&response, self.expected.as_deref(), &who) {
+                        log.latencies.add(disturbed, response.at - began);
                         shared.answered();
                     }
                 }

@@ -1,10 +1,11 @@
 //! Clients that keep their connection, as a load balancer's do.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::failure::Failure;
+use crate::load::ask::Ask;
 use crate::load::log::Log;
 use crate::load::random::Random;
 use crate::load::running::{Running, Shared};
@@ -20,6 +21,7 @@ pub struct KeepAlive {
     clients: usize,
     path: String,
     upload: Option<Upload>,
+    mixed: bool,
     think: Duration,
     limit: Duration,
     spread: Duration,
@@ -44,6 +46,7 @@ impl KeepAlive {
             clients: 50,
             path: "/".to_owned(),
             upload: None,
+            mixed: false,
             think: Duration::from_millis(10),
             limit: Duration::from_secs(15),
             spread: Duration::ZERO,
@@ -76,6 +79,16 @@ impl KeepAlive {
     #[must_use]
     pub fn upload(mut self, body: impl Into<Vec<u8>>, pieces: usize, between: Duration) -> Self {
         self.upload = Some(Upload { body: body.into(), pieces: pieces.max(1), between });
+        self
+    }
+
+    /// They ask for anything, each time at random: short answers, streams in chunks, echoes of bodies of any length,
+    /// requests sent in two pieces, two requests at once; whatever [`path`](Self::path) and [`upload`](Self::upload)
+    /// say. Every body is compared. Only the plain short requests are timed, since the others take their time by design.
+    /// The server has the routes of the probe's: `/`, `/echo`, `/stream`.
+    #[must_use]
+    pub fn mixed(mut self) -> Self {
+        self.mixed = true;
         self
     }
 
@@ -120,7 +133,7 @@ impl KeepAlive {
         let mut random = Random::new(number);
         let mut connection: Option<Client> = None;
         let mut had_one = false;
-        let mut on_this = 0;
+        let (mut on_this, mut turn) = (0, 0);
         while !shared.stopped() {
             pause(random.up_to(self.think));
             let who = format!("client {number}, request {} on its connection", on_this + 1);
@@ -151,13 +164,16 @@ impl KeepAlive {
                     }
                 },
             };
-            match self.send(&mut client).and_then(|()| client.read_response()) {
-                Ok(response) => {
+            turn += 1;
+            let ask = self.mixed.then(|| Ask::any(&mut random, number, turn));
+            let exchanged = match &ask {
+                Some(ask) => self.exchange(&mut client, ask, &mut random, shared, &mut log, &who),
+                None => self.request(&mut client, shared, &mut log, &who),
+            };
+            match exchanged {
+                Ok(stays) => {
                     on_this += 1;
-                    if log.response(&response, self.expected.as_deref(), &who) {
-                        shared.answered();
-                    }
-                    connection = (!response.says_close()).then_some(client);
+                    connection = stays.then_some(client);
                 }
                 // It closed between the look and the send: nothing was sent, the next turn connects anew.
                 Err(Failure::Unsent) if on_this > 0 => {}
@@ -175,6 +191,58 @@ impl KeepAlive {
 
     fn connect(&self) -> Result<Client, Failure> {
         if self.tls { Client::connect_tls(self.addr) } else { Client::connect(self.addr) }
+    }
+
+    /// One request; whether the connection stays.
+    fn request(
+        &self,
+        client: &mut Client,
+        shared: &Shared,
+        log: &mut Log,
+        who: &str,
+    ) -> Result<bool, Failure> {
+        let (began, disturbed) = (Instant::now(), shared.disturbed());
+        self.send(client)?;
+        let response = client.read_response()?;
+        if log.response(&response, self.expected.as_deref(), who) {
+            log.latencies.add(disturbed, response.at - began);
+            shared.answered();
+        }
+        Ok(!response.says_close())
+    }
+
+    /// What was asked at random; whether the connection stays.
+    fn exchange(
+        &self,
+        client: &mut Client,
+        ask: &Ask,
+        random: &mut Random,
+        shared: &Shared,
+        log: &mut Log,
+        who: &str,
+    ) -> Result<bool, Failure> {
+        let (mut began, mut disturbed) = (Instant::now(), shared.disturbed());
+        for (number, piece) in ask.pieces.iter().enumerate() {
+            if number > 0 {
+                pause(Ask::between(random));
+                (began, disturbed) = (Instant::now(), shared.disturbed());
+            }
+            client.send(piece)?;
+        }
+        for answer in &ask.answers {
+            let response = client.read_response()?;
+            if log.response(&response, Some(answer), who) {
+                if ask.timed {
+                    log.latencies.add(disturbed, response.at - began);
+                }
+                shared.answered();
+            }
+            // What was sent behind it was not processed, as that header says.
+            if response.says_close() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn send(&self, client: &mut Client) -> Result<(), Failure> {

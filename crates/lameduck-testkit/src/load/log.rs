@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::failure::Failure;
+use crate::load::latency::Latencies;
 use crate::load::tally::Tally;
 use lameduck_probe::Outcome;
 use lameduck_probe::http1::Response;
@@ -10,9 +11,13 @@ use lameduck_probe::http1::Response;
 /// Kept a client; more would only repeat themselves.
 const KEPT: usize = 4;
 
+/// Of a body that is not the expected one.
+const SHOWN: usize = 100;
+
 #[derive(Debug, Default)]
 pub(super) struct Log {
     pub(super) tally: Tally,
+    pub(super) latencies: Latencies,
     pub(super) failures: Vec<(Instant, String)>,
 }
 
@@ -32,7 +37,7 @@ impl Log {
             self.tally.answered += 1;
             return true;
         }
-        self.bad(&format!("status {}, body {:?} ({who})", response.status, response.text()));
+        self.bad(&format!("{} ({who})", unexpected(response, expected)));
         false
     }
 
@@ -64,4 +69,18 @@ impl Log {
             self.failures.push((Instant::now(), text));
         }
     }
+}
+
+/// What is wrong with a whole response, in a line: bodies may be long.
+fn unexpected(response: &Response, expected: Option<&[u8]>) -> String {
+    let text: String = response.text().chars().take(SHOWN).collect();
+    let so_far = format!("status {}, body {text:?}", response.status);
+    let Some(expected) = expected.filter(|_| response.status < 400) else { return so_far };
+    let same = response.body.iter().zip(expected).take_while(|(got, wanted)| got == wanted);
+    format!(
+        "{so_far}, {} bytes for {}, wrong from byte {} on",
+        response.body.len(),
+        expected.len(),
+        same.count()
+    )
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::load::latency::Latencies;
 use crate::load::log::Log;
 use crate::load::tally::Tally;
 use crate::pause::{eventually, pause};
@@ -17,6 +18,7 @@ const KEPT: usize = 8;
 pub(super) struct Shared {
     stopped: AtomicBool,
     signalled: OnceLock<Instant>,
+    disturbed: AtomicBool,
     answered: AtomicU64,
 }
 
@@ -28,6 +30,11 @@ impl Shared {
     /// True if a refusal is the expected end.
     pub(super) fn signalled(&self) -> bool {
         self.signalled.get().is_some()
+    }
+
+    /// True while something is done to the server that may make requests slower.
+    pub(super) fn disturbed(&self) -> bool {
+        self.disturbed.load(Ordering::Relaxed)
     }
 
     pub(super) fn answered(&self) {
@@ -72,6 +79,12 @@ impl Running {
         let _ = self.shared.signalled.set(at);
     }
 
+    /// Says that something is done to the server from now on, or no longer: the times of requests that begin then are
+    /// counted apart.
+    pub fn disturbed(&self, now: bool) {
+        self.shared.disturbed.store(now, Ordering::Relaxed);
+    }
+
     /// How many requests were answered so far.
     #[must_use]
     pub fn answered(&self) -> u64 {
@@ -109,13 +122,25 @@ impl Running {
     /// # Panics
     /// If a client did.
     #[must_use]
-    pub fn finish(mut self) -> Tally {
+    pub fn finish(self) -> Tally {
+        self.finish_timed().0
+    }
+
+    /// The same, and how long the requests took. Of kept connections from the last piece sent to the last byte read, of
+    /// fresh ones from the connect on.
+    ///
+    /// # Panics
+    /// If a client did.
+    #[must_use]
+    pub fn finish_timed(mut self) -> (Tally, Latencies) {
         self.stop();
         let mut tally = Tally::default();
+        let mut latencies = Latencies::default();
         let mut failures = Vec::new();
         for client in self.clients.drain(..) {
             let log = client.join().expect("a client doesn't panic");
             tally.add(&log.tally);
+            latencies.merge(&log.latencies);
             failures.extend(log.failures);
         }
         failures.sort();
@@ -128,7 +153,7 @@ impl Running {
             .take(KEPT)
             .map(|(at, text)| format!("{} {since}: {text}", offset(zero, *at)))
             .collect();
-        tally
+        (tally, latencies)
     }
 
     /// Tells the clients to end after the request under way.

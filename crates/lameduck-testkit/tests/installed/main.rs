@@ -1,4 +1,4 @@
-//! Programs that are installed, not built: the real PostgreSQL, Redis, NATS and Chromium. Each answers by its own
+//! Programs that are installed, not built: the real PostgreSQL, Redis, NATS, Chromium, nginx, HAProxy and Caddy. Each answers by its own
 //! protocol, and leaves nothing behind.
 //!
 //! Without one of them its cases are counted as ignored, with the package's name; on the CI machines (`CI=true`) they
@@ -12,6 +12,7 @@ mod missing;
 mod nats;
 mod postgres;
 mod redis;
+mod reloads;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         nats::trials(),
         postgres::trials(),
         redis::trials(),
+        reloads::trials(),
     ];
     let trials = trials.into_iter().flatten().collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()

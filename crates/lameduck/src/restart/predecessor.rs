@@ -377,6 +377,7 @@ impl Desk {
                 for (index, part) in self.parts.iter().enumerate() {
                     part.pass_on(&self.outbox(index, part));
                 }
+                self.told();
             }
             Action::Wave => self.wave(),
             Action::Commit => {
@@ -384,6 +385,7 @@ impl Desk {
                 for part in &self.parts {
                     part.pause();
                 }
+                self.told();
                 self.send(&Message::Commit { done_within: self.plan.budget.drain });
             }
             Action::Background => self.send(&Message::Background),
@@ -405,6 +407,7 @@ impl Desk {
                 for part in &self.parts {
                     part.resume();
                 }
+                self.told();
             }
             Action::Finish(outcome) => self.outcome = Some(outcome),
         }
@@ -483,6 +486,11 @@ impl Desk {
             other => Why::Send(std::io::Error::from(other).to_string()),
         };
         self.later.push_back(Event::Broken(why));
+    }
+
+    /// Parts see to what they are told when they tick next, on the supervisor's thread.
+    fn told(&self) {
+        self.plan.shared.events().send(lifecycle::Message::HandOver(HandOver::Told));
     }
 
     fn say(&self, level: Level, text: String) {

@@ -159,6 +159,8 @@ impl Desk {
             if tick_at.is_none_or(|at| at <= now) {
                 let wanted = self.engine.as_ref().and_then(|engine| engine.tick(now));
                 tick_at = Some(wanted.unwrap_or(now + TICK).min(now + TICK));
+                #[cfg(feature = "restart")]
+                self.look_restart();
             }
             let notify_at = self.notify(now);
             if self.machine.phase() == Phase::Stopped {
@@ -195,6 +197,10 @@ impl Desk {
             }
             self.advance();
             if self.machine.phase() != before {
+                tick_at = None;
+            }
+            #[cfg(feature = "restart")]
+            if std::mem::take(&mut self.restart.tick) {
                 tick_at = None;
             }
         }

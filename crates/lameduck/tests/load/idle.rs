@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use lameduck_testkit::{Client, Ending, Signal};
 use libtest_mimic::Trial;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::descriptors::allow_descriptors;
 use crate::need::Needs;
 use crate::stops::Stops;
 use crate::target::{User, on_loopback};
@@ -52,19 +52,4 @@ fn case(name: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("{name}: {wrong} not closed in order; took {took:?}; {report}"))
-}
-
-/// Raises the limit of this process, which the server inherits, where that is needed.
-fn allow_descriptors(wanted: u64) -> Result<(), String> {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current.is_none_or(|current| current >= wanted) {
-        return Ok(());
-    }
-    if maximum.is_some_and(|maximum| maximum < wanted) {
-        return Err(format!(
-            "{wanted} descriptors are needed, the hard limit is {maximum:?} (ulimit -Hn)"
-        ));
-    }
-    setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
-        .map_err(|error| format!("the limit of descriptors can't be raised: {error}"))
 }

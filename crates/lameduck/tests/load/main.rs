@@ -11,6 +11,7 @@
 //!    With `CI=true` it fails.
 //! 3. The same loads against servers that stop badly must show losses (`sensitivity.rs`), or they prove nothing.
 
+mod descriptors;
 mod fresh;
 mod http2;
 mod idle;

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::span::span;
+
 pub(crate) const USAGE: &str = "soak [--for TIME] [--stops N] [--every TIME] [--json FILE]
   --for TIME    how long: 10m, 90s; 10m if neither this nor --stops is said
   --stops N     until so many processes were stopped; with --for, until both are done
@@ -43,20 +45,6 @@ impl Options {
             json,
         })
     }
-}
-
-/// `10m`, `90s`, `500ms`.
-fn span(text: &str) -> Option<Duration> {
-    let unit = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at(unit);
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return None,
-    };
-    Some(Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(millis)?))
 }
 
 #[cfg(test)]

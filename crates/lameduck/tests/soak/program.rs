@@ -27,6 +27,7 @@ mod part;
 mod processes;
 mod progress;
 mod restarts;
+mod span;
 #[path = "../load/stops.rs"]
 #[allow(dead_code, reason = "the load tests use the rest of it")]
 mod stops;

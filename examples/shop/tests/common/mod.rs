@@ -1,6 +1,8 @@
 //! Shops as real processes, and what their database holds.
 #![allow(dead_code, unreachable_pub, reason = "several test programs share it, each using a part")]
 
+pub mod buyers;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -109,6 +111,23 @@ impl Database {
     pub fn assert_whole(&self, purchases: i64) {
         let whole = Audit { debits: purchases, purchases, torn: 0 };
         assert_eq!(self.books(), Books { audit: whole, receipts: purchases, payments: purchases });
+    }
+
+    /// What the wallets paid, what was taken, recorded and settled: one sum.
+    #[track_caller]
+    pub fn assert_one_sum(&self) {
+        const EACH: i64 = 1_000_000_000;
+        let number = |sql| self.number(sql);
+        let wallets = number("SELECT count(*) FROM wallets") * EACH;
+        let paid = wallets - number("SELECT CAST(sum(balance) AS BIGINT) FROM wallets");
+        for sum in [
+            "SELECT CAST(sum(amount) AS BIGINT) FROM debits",
+            "SELECT CAST(sum(amount) AS BIGINT) FROM payments",
+            "SELECT CAST(sum(price) AS BIGINT) FROM purchases",
+            "SELECT CAST(sum(total) AS BIGINT) FROM settlements",
+        ] {
+            assert_eq!(number(sum), paid, "{sum}");
+        }
     }
 
     /// Does `work` while nobody else can create tables, or on SQLite write at all.

@@ -23,6 +23,8 @@ pub(super) struct State {
     pub(super) failed: u64,
     /// As a successor: the predecessor is done.
     free: bool,
+    /// The parts are to tick now.
+    pub(super) tick: bool,
 }
 
 impl Desk {
@@ -156,6 +158,7 @@ impl Desk {
     /// A hand-over has come so far.
     pub(super) fn hand_over(&mut self, how: HandOver, now: Instant) {
         match how {
+            HandOver::Told => self.restart.tick = true,
             HandOver::Given { successor, since } => {
                 self.restart.under_way = None;
                 if self.machine.deadlines().is_none() {
