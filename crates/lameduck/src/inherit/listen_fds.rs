@@ -96,7 +96,7 @@ const MOST: u32 = 1024;
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Said, read};
+    use super::{HELD, OsString, Said, held, read};
 
     type Variables<'a> = &'a [(&'a str, &'a str)];
 
