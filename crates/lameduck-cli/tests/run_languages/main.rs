@@ -29,7 +29,8 @@ fn main() {
             "a_lameduck_server_is_replaced_6_times_and_closes_the_sockets_itself_at_the_end",
             || {
                 let target = example("target");
-                let log = under_load("public", 6, |run| run.arg("--").arg(&target));
+                let log =
+                    under_load("public", 6, |run| run.env("PORT", "0").arg("--").arg(&target));
                 // The report of each says how its listener was closed.
                 let shared =
                     "\"accepted until none was waiting; what comes is for the other process";
