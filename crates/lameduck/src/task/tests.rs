@@ -87,6 +87,8 @@ impl One {
                 | Message::Stop { .. }
                 | Message::Say(..)
                 | Message::Check => None,
+                #[cfg(feature = "restart")]
+                Message::Restart | Message::HandOver(_) => None,
             })
             .collect()
     }
