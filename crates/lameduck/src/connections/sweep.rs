@@ -68,3 +68,5 @@ impl Sweep {
     }
 }
 
+#[cfg(test)]
+mod tests;
