@@ -20,6 +20,7 @@ use super::link::{Link, Received};
 use super::listening::Listening;
 use super::message::{Message, Passed, READ_AHEAD, WAVE};
 use super::program::Program;
+use super::connections;
 use crate::budget::{Budget, Span};
 use crate::lifecycle::{self, HandOver, Shared};
 use crate::parcel::{Outbox, Parcel};
@@ -153,7 +154,10 @@ fn restart(plan: Plan, rope: Arc<Rope<Told>>, bell: Bell<Told>) {
     let took = Span(now.elapsed());
     match outcome {
         Ok(()) => {
-            let text = format!("restart: handed over to process {pid} after {took}, {} connections passed on", desk.passed);
+            let text = format!(
+                "restart: handed over to process {pid} after {took}, {} passed on",
+                connections(desk.passed)
+            );
             shared.events().say(Level::INFO, text);
             tell(HandOver::Given { successor: pid, since: committed });
             // Its end tells the successor that the sockets are its own.
@@ -166,12 +170,12 @@ fn restart(plan: Plan, rope: Arc<Rope<Told>>, bell: Bell<Told>) {
                 _ => format!("restart failed after {took}, this process serves on: the successor (process {pid}) {why}"),
             };
             if back.served > 0 {
-                text += &format!("; {} connections taken back", back.served);
+                text += &format!("; {} taken back", connections(back.served));
             }
             if back.closed > 0 {
                 text += &format!(
-                    "; {} connections closed, since the successor had them and may have read from them",
-                    back.closed
+                    "; {} closed, since the successor may have read from them",
+                    connections(back.closed)
                 );
             }
             let level = if why == Why::Stop { Level::INFO } else { Level::ERROR };
@@ -322,9 +326,9 @@ impl Desk {
             }
             Message::Serving => {
                 let text = format!(
-                    "restart: the successor (process {}) serves; {} connections passed on so far",
+                    "restart: the successor (process {}) serves; {} passed on so far",
                     self.process.id(),
-                    self.kept.count_taken()
+                    connections(self.kept.count_taken())
                 );
                 self.say(Level::INFO, text);
                 self.step(Event::Serving);
@@ -371,6 +375,9 @@ impl Desk {
             }
             Action::Wave => self.wave(),
             Action::Commit => {
+                let successor = self.process.id();
+                let told = HandOver::Committed { successor };
+                self.plan.shared.events().send(lifecycle::Message::HandOver(told));
                 self.plan.shared.pause();
                 for part in &self.parts {
                     part.pause();

@@ -35,7 +35,9 @@ def take():
     message, fds, _, _ = socket.recv_fds(s, 200000, 64)
     assert message[2] == 16, message
     say(17, message[3:7] + pack("<H", len(fds)))
-    return [socket.socket(fileno=fd) for fd in fds]
+    sockets = [socket.socket(fileno=fd) for fd in fds]
+    for one in sockets: one.setblocking(True)
+    return sockets
 def serve():
     listener = socket.socket(fileno=int(words[2].split("=")[1].split(",")[0]))
     listener.setblocking(True)

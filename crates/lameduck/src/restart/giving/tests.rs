@@ -251,10 +251,10 @@ fn a_failure_is_said_in_words() {
     let said = |why: Why| why.to_string();
     assert_eq!(
         said(Why::NotReady(START)),
-        "was not ready within 60.0 s; look at its log, or raise `start_within`"
+        "was not ready within 1 min 0 s; look at its log, or raise `start_within`"
     );
     assert_eq!(said(exited()), "exited with code 1; look at its log");
-    assert_eq!(said(Why::Silent("serves", SERVE)), "did not say within 5.00 s that it serves");
+    assert_eq!(said(Why::Silent("serves", SERVE)), "did not say within 5 s that it serves");
     assert_eq!(said(Why::Leaving { failed: false }), "was told to stop");
 }
 
