@@ -9,6 +9,8 @@
 //! `/starve?ms=` blocks the thread that runs the handler; `POST /echo` answers with the body that it got, up
 //! to 64 MB; `/ws` is a WebSocket echo that says Close 1001 at the drain.
 //!
+//! With the feature `restart` SIGUSR2 restarts it.
+//!
 //! Its budget is short and all of it can be overridden: lame duck 0, drain 5 s, finish 0.5 s, close 0.5 s.
 //! `HOST` chooses another address than 127.0.0.1, or `unix:PATH`, for the tests. With `TLS_CERT` and `TLS_KEY`, two PEM
 //! files, it speaks TLS (feature `tls`), and SIGHUP has it read them again;

@@ -23,6 +23,14 @@ mod program;
 mod successor;
 mod taking;
 
+/// So many connections, in words.
+fn connections(count: usize) -> String {
+    match count {
+        1 => "1 connection".to_owned(),
+        count => format!("{count} connections"),
+    }
+}
+
 pub(crate) use self::environment::Handed;
 pub(crate) use self::listening::Listening;
 pub(crate) use self::predecessor::{Plan, Predecessor};

@@ -40,6 +40,8 @@ pub(crate) enum Message {
 pub(crate) enum HandOver {
     /// In the predecessor: parts have been told something that their next tick carries out.
     Told,
+    /// In the predecessor: this process serves from now on.
+    Committed { successor: u32 },
     /// In the predecessor: the successor, this process, has served since this time, and all is given.
     Given { successor: u32, since: std::time::Instant },
     /// In the predecessor: there is no successor, and this process serves as before.

@@ -23,6 +23,7 @@ fn report(outcome: Outcome) -> Report {
         panics: Panics::default(),
         stuck: vec![],
         stuck_unlisted: 0,
+        restarts_failed: 0,
     }
 }
 
@@ -82,6 +83,6 @@ fn the_json_is_one_line_with_stable_names() {
     let json = report(Outcome::Signalled(2)).to_json();
     assert_eq!(
         json,
-        r#"{"service":"shop","version":"1.2.3","pid":42,"outcome":"signalled","exit_code":130,"cause":{"kind":"signal","name":"SIGTERM"},"began":"2026-01-01T00:00:00Z","took_ms":1203.4,"phases":[{"phase":"draining","took_ms":200.0}],"requests":{"completed":41,"answered_503":0,"interrupted":0,"cut":0,"gone":0},"connections":{"accepted":0,"closed_idle":3,"upgraded":0,"passed_on":0,"cut":0,"closed":0},"parts":[],"panics":{"count":0,"first":[]},"stuck":[],"stuck_unlisted":0}"#
+        r#"{"service":"shop","version":"1.2.3","pid":42,"outcome":"signalled","exit_code":130,"cause":{"kind":"signal","name":"SIGTERM"},"began":"2026-01-01T00:00:00Z","took_ms":1203.4,"phases":[{"phase":"draining","took_ms":200.0}],"requests":{"completed":41,"answered_503":0,"interrupted":0,"cut":0,"gone":0},"connections":{"accepted":0,"closed_idle":3,"upgraded":0,"passed_on":0,"cut":0,"closed":0},"parts":[],"restarts_failed":0,"panics":{"count":0,"first":[]},"stuck":[],"stuck_unlisted":0}"#
     );
 }

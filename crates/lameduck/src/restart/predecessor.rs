@@ -20,6 +20,7 @@ use super::link::{Link, Received};
 use super::listening::Listening;
 use super::message::{Message, Passed, READ_AHEAD, WAVE};
 use super::program::Program;
+use super::connections;
 use crate::budget::{Budget, Span};
 use crate::lifecycle::{self, HandOver, Shared};
 use crate::parcel::{Outbox, Parcel};
@@ -118,9 +119,7 @@ fn restart(plan: Plan, rope: Arc<Rope<Told>>, bell: Bell<Told>) {
     let (link, process) = match start(&plan) {
         Ok(started) => started,
         Err(why) => {
-            shared
-                .events()
-                .say(Level::ERROR, format!("restart failed, this process serves on: {why}"));
+            shared.events().say(Level::ERROR, format!("restart failed, this process serves on: {why}"));
             return tell(HandOver::Failed);
         }
     };
@@ -156,8 +155,8 @@ fn restart(plan: Plan, rope: Arc<Rope<Told>>, bell: Bell<Told>) {
     match outcome {
         Ok(()) => {
             let text = format!(
-                "restart: handed over to process {pid} after {took}, {} connections passed on",
-                desk.passed
+                "restart: handed over to process {pid} after {took}, {} passed on",
+                connections(desk.passed)
             );
             shared.events().say(Level::INFO, text);
             tell(HandOver::Given { successor: pid, since: committed });
@@ -168,17 +167,15 @@ fn restart(plan: Plan, rope: Arc<Rope<Told>>, bell: Bell<Told>) {
             let back = desk.back;
             let mut text = match why {
                 Why::Stop => format!("restart called off after {took}: this process stops"),
-                _ => format!(
-                    "restart failed after {took}, this process serves on: the successor (process {pid}) {why}"
-                ),
+                _ => format!("restart failed after {took}, this process serves on: the successor (process {pid}) {why}"),
             };
             if back.served > 0 {
-                text += &format!("; {} connections taken back", back.served);
+                text += &format!("; {} taken back", connections(back.served));
             }
             if back.closed > 0 {
                 text += &format!(
-                    "; {} connections closed, since the successor had them and may have read from them",
-                    back.closed
+                    "; {} closed, since the successor may have read from them",
+                    connections(back.closed)
                 );
             }
             let level = if why == Why::Stop { Level::INFO } else { Level::ERROR };
@@ -193,9 +190,7 @@ fn restart(plan: Plan, rope: Arc<Rope<Told>>, bell: Bell<Told>) {
 fn start(plan: &Plan) -> Result<(Link, Process), String> {
     let program = plan.program.as_ref().map_err(Clone::clone)?;
     let raise = |error: std::io::Error| {
-        format!(
-            "no descriptor is left for a successor: {error}; raise the limit of open files (ulimit -n)"
-        )
+        format!("no descriptor is left for a successor: {error}; raise the limit of open files (ulimit -n)")
     };
     let (link, theirs) = Link::pair().map_err(raise)?;
     let (said, sockets) = plan.listening.duplicates().map_err(raise)?;
@@ -236,9 +231,7 @@ impl Desk {
             let look = self.giving.looks().then(|| self.look());
             for told in self.bell.take() {
                 match told {
-                    Told::Parcel(part, parcel, since) => {
-                        self.waiting.push_back((part, parcel, since))
-                    }
+                    Told::Parcel(part, parcel, since) => self.waiting.push_back((part, parcel, since)),
                     Told::Look => {}
                     Told::Stop => self.step(Event::Stop),
                 }
@@ -289,13 +282,15 @@ impl Desk {
             until = until.min(now + ASK);
         }
         let timeout = Timespec::try_from(until.saturating_duration_since(now)).ok();
-        let mut fds =
-            vec![PollFd::new(&self.link, PollFlags::IN), PollFd::new(&self.bell, PollFlags::IN)];
+        let mut fds = vec![
+            PollFd::new(&self.link, PollFlags::IN),
+            PollFd::new(&self.bell, PollFlags::IN),
+        ];
         let end = self.process.end();
         if let Some(end) = &end {
             fds.push(PollFd::from_borrowed_fd(*end, PollFlags::IN));
         }
-        if self.giving.is_ending() {
+        if self.giving.is_deaf() {
             // The link may have ended, and would be readable for ever.
             fds.remove(0);
         }
@@ -304,8 +299,7 @@ impl Desk {
     }
 
     fn look(&self) -> Look {
-        let mut look =
-            Look { waiting: false, swept: true, background_at_rest: true, at_rest: true };
+        let mut look = Look { waiting: false, swept: true, background_at_rest: true, at_rest: true };
         for part in &self.parts {
             look.swept &= part.is_swept();
             let at_rest = part.is_at_rest();
@@ -332,9 +326,9 @@ impl Desk {
             }
             Message::Serving => {
                 let text = format!(
-                    "restart: the successor (process {}) serves; {} connections passed on so far",
+                    "restart: the successor (process {}) serves; {} passed on so far",
                     self.process.id(),
-                    self.kept.count_taken()
+                    connections(self.kept.count_taken())
                 );
                 self.say(Level::INFO, text);
                 self.step(Event::Serving);
@@ -381,6 +375,9 @@ impl Desk {
             }
             Action::Wave => self.wave(),
             Action::Commit => {
+                let successor = self.process.id();
+                let told = HandOver::Committed { successor };
+                self.plan.shared.events().send(lifecycle::Message::HandOver(told));
                 self.plan.shared.pause();
                 for part in &self.parts {
                     part.pause();
@@ -462,7 +459,8 @@ impl Desk {
         self.next_wave = self.next_wave.wrapping_add(1);
         let server = self.parts[part].identity().name.clone();
         let message = Message::Connections { wave, server, each };
-        let sockets: Vec<_> = self.kept.sockets(wave).map(|parcel| parcel.socket.as_fd()).collect();
+        let sockets: Vec<_> =
+            self.kept.sockets(wave).map(|parcel| parcel.socket.as_fd()).collect();
         match self.link.send(&message, &sockets) {
             Ok(()) => {}
             Err(Errno::TOOMANYREFS | Errno::MSGSIZE) => {

@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing::Level;
 
 use super::bell::{Bell, Rope, bell};
+use super::connections;
 use super::environment::Handed;
 use super::link::{Link, Received};
 use super::message::{Message, Passed, VERSION};
@@ -172,8 +173,9 @@ impl Desk {
             }
             Action::Free => {
                 let text = format!(
-                    "restart: the predecessor (process {}) is done, {} connections taken over",
-                    self.predecessor, self.taken
+                    "restart: the predecessor (process {}) is done, {} taken over",
+                    self.predecessor,
+                    connections(self.taken)
                 );
                 self.shared.events().say(Level::INFO, text);
                 self.tell(HandOver::Free);
@@ -200,8 +202,8 @@ impl Desk {
         let count = descriptors.len().min(each.len());
         if count < each.len() {
             let text = format!(
-                "restart: only {count} of {} connections could be taken over; raise the limit of open files (ulimit -n)",
-                each.len()
+                "restart: only {count} of {} could be taken over; raise the limit of open files (ulimit -n)",
+                connections(each.len())
             );
             self.shared.events().say(Level::WARN, text);
         }

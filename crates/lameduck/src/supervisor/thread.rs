@@ -22,6 +22,20 @@ use crate::threads::Watch;
 
 #[cfg(feature = "restart")]
 mod restart;
+#[cfg(all(feature = "restart", feature = "systemd"))]
+use crate::systemd::Notifier;
+
+/// Tells nobody.
+#[cfg(all(feature = "restart", not(feature = "systemd")))]
+struct Notifier;
+
+#[cfg(all(feature = "restart", not(feature = "systemd")))]
+impl Notifier {
+    fn main_pid(&mut self, _successor: u32) {}
+    fn reloading(&mut self) {}
+    fn reloaded(&mut self) {}
+    fn take_over(&mut self) {}
+}
 
 /// How long the report may take to be written, at the last deadline.
 const REPORT: Duration = Duration::from_millis(100);
@@ -121,6 +135,12 @@ struct Desk {
 impl Desk {
     fn new(brief: Brief, journal: Journal) -> Desk {
         let now = Instant::now();
+        #[cfg(all(feature = "restart", feature = "systemd"))]
+        let mut brief = brief;
+        #[cfg(all(feature = "restart", feature = "systemd"))]
+        if brief.restarts.as_ref().is_some_and(|restarts| restarts.predecessor.is_some()) {
+            brief.notifier.hold_back();
+        }
         Desk {
             machine: Machine::new(brief.rules, now),
             brief,

@@ -109,20 +109,20 @@ impl Notifier {
 
     /// The commit of a restart, in the predecessor: this process is the service from now on, and ready. Nothing more is
     /// said from here, unless [`Notifier::take_over`] takes it back.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the restart tells with it"))]
+    #[cfg(any(test, feature = "restart"))]
     pub(crate) fn main_pid(&mut self, successor: u32) {
         let due = self.schedule.handed_over(successor);
         self.say(&due);
     }
 
     /// The start of a successor: its predecessor speaks, until [`Notifier::take_over`].
-    #[cfg_attr(not(test), expect(dead_code, reason = "the restart tells with it"))]
+    #[cfg(any(test, feature = "restart"))]
     pub(crate) fn hold_back(&mut self) {
         self.schedule.hold_back();
     }
 
     /// This process is the service from now on: the successor at the commit, or the predecessor whose successor died.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the restart tells with it"))]
+    #[cfg(any(test, feature = "restart"))]
     pub(crate) fn take_over(&mut self) {
         let due = self.schedule.take_over(std::process::id());
         self.say(&due);

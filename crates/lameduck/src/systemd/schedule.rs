@@ -128,6 +128,7 @@ impl Schedule {
     }
 
     /// Another process is the service from now on: this one speaks no more.
+    #[cfg(any(test, feature = "restart"))]
     pub(super) fn handed_over(&mut self, successor: u32) -> Vec<Message> {
         self.reloads = 0;
         if std::mem::replace(&mut self.muted, true) {
@@ -138,11 +139,13 @@ impl Schedule {
     }
 
     /// Another process speaks for the service until [`Schedule::take_over`].
+    #[cfg(any(test, feature = "restart"))]
     pub(super) fn hold_back(&mut self) {
         self.muted = true;
     }
 
     /// This process is the service from now on.
+    #[cfg(any(test, feature = "restart"))]
     pub(super) fn take_over(&mut self, pid: u32) -> Vec<Message> {
         self.muted = false;
         self.told = Phase::Starting;

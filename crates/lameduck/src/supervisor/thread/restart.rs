@@ -21,6 +21,8 @@ pub(super) struct State {
     held: Vec<(Event, Instant)>,
     /// How many have failed.
     pub(super) failed: u64,
+    /// The successor of the one that is under way serves.
+    committed: bool,
     /// As a successor: the predecessor is done.
     free: bool,
     /// The parts are to tick now.
@@ -75,6 +77,7 @@ impl Desk {
             Ok(under_way) => {
                 self.restart.at_begin = self.engine.as_ref().map(super::Engine::totals);
                 self.restart.under_way = Some(under_way);
+                self.tell_manager(super::Notifier::reloading);
             }
             Err(error) => {
                 self.restart.failed += 1;
@@ -159,6 +162,10 @@ impl Desk {
     pub(super) fn hand_over(&mut self, how: HandOver, now: Instant) {
         match how {
             HandOver::Told => self.restart.tick = true,
+            HandOver::Committed { successor } => {
+                self.restart.committed = true;
+                self.tell_manager(|notifier| notifier.main_pid(successor));
+            }
             HandOver::Given { successor, since } => {
                 self.restart.under_way = None;
                 if self.machine.deadlines().is_none() {
@@ -170,6 +177,10 @@ impl Desk {
             HandOver::Failed => {
                 self.restart.under_way = None;
                 self.restart.at_begin = None;
+                match std::mem::take(&mut self.restart.committed) {
+                    true => self.tell_manager(super::Notifier::take_over),
+                    false => self.tell_manager(super::Notifier::reloaded),
+                }
                 if self.restart.held.is_empty() {
                     self.restart.failed += 1;
                 }
@@ -177,6 +188,7 @@ impl Desk {
             }
             HandOver::Commit => {
                 if self.machine.phase() == Phase::Ready {
+                    self.tell_manager(super::Notifier::take_over);
                     self.brief.shared.set_front(true);
                     if let Some(engine) = &self.engine {
                         engine.start_sources(true);
@@ -228,6 +240,14 @@ impl Desk {
         if let Some(restarts) = &self.brief.restarts {
             restarts.listening.let_go();
         }
+    }
+
+    /// Tells the service manager something.
+    fn tell_manager(&mut self, tell: impl FnOnce(&mut super::Notifier)) {
+        #[cfg(feature = "systemd")]
+        tell(&mut self.brief.notifier);
+        #[cfg(not(feature = "systemd"))]
+        tell(&mut super::Notifier);
     }
 
     fn with_predecessor(&self, f: impl FnOnce(&crate::restart::Successor)) {
