@@ -120,7 +120,7 @@ impl Pair {
         let at = listener.local_addr().ok().and_then(|at| at.tcp());
         let at = at.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
         let twin = listener.as_fd().try_clone_to_owned().expect("a descriptor");
-        let twin = Listener::inherited(twin, false, &address).expect("a listener");
+        let twin = Listener::inherited(twin, false.into(), &address).expect("a listener");
         let old = Server::new(&runtime, "old", listener, &seen);
         let new = Server::new(&runtime, "new", twin, &seen);
         old.source.start();
