@@ -143,6 +143,7 @@ fn requests_that_were_sent_together_are_all_answered_in_order_by_whomever() {
 /// 1. A client sends a request, and with it the next one but for its last two bytes, an empty line.
 /// 2. It gets the answer to the first.
 /// 3. It sends the two bytes.
+///
 /// They end a head, of which hyper holds the rest; they are no empty line before one.
 #[test]
 fn the_end_of_a_head_that_came_along_with_the_request_before_is_not_dropped() {
