@@ -1,6 +1,11 @@
 //! The record of connections and of the requests in flight on them. It decides, by the pure function
 //! [`judge`], what becomes of each connection; carrying it out is for `http`. It must cost a request next to
 //! nothing: a few atomic operations on the connection's own record and its own, uncontended lock.
+//!
+//! In a restart (feature `restart`) connections are given away and taken in, too:
+//! 1. A connection is in one record at a time: it leaves this one behind the call of the outbox.
+//! 2. Once `resume` or `keep` has returned, the outbox is not called any more.
+//! 3. No more than a wave of connections is told to go at a time, so that busy ones are not held up.
 
 mod judge;
 mod limits;

@@ -232,7 +232,8 @@ fn a_restart_can_be_begun_from_code() {
 #[test]
 fn a_server_that_is_told_another_address_binds_it_and_the_old_one_goes_with_its_process() {
     let other = lameduck_testkit::free_port();
-    let target = target().program_that(&format!("exec \"$FIXTURE\" http=127.0.0.1:{other}")).start();
+    let target =
+        target().program_that(&format!("exec \"$FIXTURE\" http=127.0.0.1:{other}")).start();
     let mut client = idle(target.addr());
     target.signal(Signal::USR2);
     target.wait_for("handed over to process", 1);
@@ -313,7 +314,10 @@ serve()",
     assert!(client.closed_cleanly(5 * SECOND), "it drains: {}", target.log());
     target.wait_for_end_of(first);
     let report = target.report_of(first);
-    assert_eq!((&report["outcome"], &report["connections"]["passed_on"]), (&"clean".into(), &0.into()));
+    assert_eq!(
+        (&report["outcome"], &report["connections"]["passed_on"]),
+        (&"clean".into(), &0.into())
+    );
     assert_eq!(get(target.addr(), "/").status, 204, "the other program answers");
 }
 
@@ -386,7 +390,8 @@ fn a_successor_that_does_not_serve_after_the_commit_is_replaced_by_its_predecess
 #[test]
 fn a_successor_that_talks_nonsense_is_ended() {
     for nonsense in ["s.send(b\"hello\")", "say(200)", "say(2, bytes(8))", "say(17)"] {
-        let target = target().program_that(&python(&format!("{nonsense}\ntime.sleep(600)"))).start();
+        let target =
+            target().program_that(&python(&format!("{nonsense}\ntime.sleep(600)"))).start();
         target.signal(Signal::USR2);
         target.wait_for("is no lameduck that this one understands", 1);
         assert_eq!(get(target.addr(), "/").status, 200);

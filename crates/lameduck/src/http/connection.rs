@@ -455,7 +455,8 @@ impl<I: Io, S: Handle> Connection<I, S> {
     }
 
     /// Has hyper begin anew.
-    fn begin_again(&mut self, io: Tracked<I>) {
+    fn begin_again(&mut self, mut io: Tracked<I>) {
+        io.begin_again();
         #[cfg(feature = "restart")]
         {
             self.fresh_at = self.record.begun();

@@ -343,7 +343,7 @@ impl Door {
     }
 
     /// Accepts until the source is told to stop, then closes the listener without loss.
-    async fn accept(&self, mut incoming: Incoming, mut admit: impl FnMut(Accepted)) {
+    async fn accept(&self, incoming: Incoming, mut admit: impl FnMut(Accepted)) {
         let mut shortage = Shortage::default();
         let limit = self.connections.limits().connections.unwrap_or(usize::MAX);
         let mut stopped = std::pin::pin!(self.stop.cancelled());
@@ -395,21 +395,26 @@ impl Door {
             }
         }
         #[cfg(feature = "restart")]
-        {
-            if self.left.load(std::sync::atomic::Ordering::Acquire) {
-                // What waits there is the successor's to accept, and so is the file of a Unix socket.
-                drop(incoming);
-                let text = "left to the successor".to_owned();
-                self.say(Level::DEBUG, &format!("listener {text}"));
-                *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
-                return;
-            }
-            if let Some(alone) = *self.alone.lock().unwrap_or_else(PoisonError::into_inner) {
-                incoming.set_exclusive(alone);
-            }
-        }
+        let Some(incoming) = self.unless_left(incoming) else { return };
         let closed = close::close(incoming, admit, close::LIMIT).await;
         self.note_closed(&closed);
+    }
+
+    /// The listener as it is to be closed; `None`: it was left to the successor.
+    #[cfg(feature = "restart")]
+    fn unless_left(&self, mut incoming: Incoming) -> Option<Incoming> {
+        if self.left.load(std::sync::atomic::Ordering::Acquire) {
+            // What waits there is the successor's to accept, and so is the file of a Unix socket.
+            drop(incoming);
+            let text = "left to the successor".to_owned();
+            self.say(Level::DEBUG, &format!("listener {text}"));
+            *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+            return None;
+        }
+        if let Some(alone) = *self.alone.lock().unwrap_or_else(PoisonError::into_inner) {
+            incoming.set_exclusive(alone);
+        }
+        Some(incoming)
     }
 
     /// Has a line logged. Not from here: a subscriber that blocks must not keep connections waiting.

@@ -27,6 +27,18 @@ const SERVING_LINGERS: u8 = 10;
 /// section 3.4). A peer that stops in the middle of the rest is no half head to wait for.
 pub(super) const UNMISTAKABLE: usize = b"PRI ".len();
 
+/// What a head ends with.
+const END_OF_HEAD: u32 = u32::from_be_bytes(*b"\r\n\r\n");
+
+/// The last four bytes of what was given before and these.
+#[inline]
+fn tail_of(before: u32, new: &[u8]) -> u32 {
+    match new.last_chunk() {
+        Some(last) => u32::from_be_bytes(*last),
+        None => new.iter().fold(before, |tail, byte| tail << 8 | u32::from(*byte)),
+    }
+}
+
 /// Which protocol the bytes speak.
 #[derive(Debug)]
 enum Speech {
@@ -52,6 +64,8 @@ pub(super) struct Tracked<I> {
     /// Bytes that were read before and are to be read again.
     replay: Bytes,
     speech: Speech,
+    /// HTTP/1: the last four bytes that hyper was given. After a head's end it can hold back no more than empty lines.
+    tail: u32,
     closing: Closing,
     /// Behind `io`, so that the descriptor is closed before the record is told.
     membership: Membership,
@@ -80,7 +94,19 @@ impl<I> Tracked<I> {
                 Speech::http2()
             }
         };
-        Tracked { io, replay: Bytes::new(), speech, closing: Closing::No, membership }
+        Tracked {
+            io,
+            replay: Bytes::new(),
+            speech,
+            tail: END_OF_HEAD,
+            closing: Closing::No,
+            membership,
+        }
+    }
+
+    /// What it gives from now on is for another hyper, which holds nothing yet.
+    pub(super) fn begin_again(&mut self) {
+        self.tail = END_OF_HEAD;
     }
 
     pub(super) fn record(&self) -> &Arc<Record> {
@@ -196,6 +222,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Tracked<I> {
                         record.state.set(state::HEAD | state::SPOKEN);
                     }
                     if !this.listen_for_preface(buf, before) {
+                        this.tail = tail_of(this.tail, &buf.filled()[before..]);
                         return Poll::Ready(Ok(()));
                     }
                     if matches!(this.speech, Speech::Http2 { .. }) {
@@ -207,13 +234,16 @@ impl<I: AsyncRead + Unpin> AsyncRead for Tracked<I> {
                     let record = this.membership.record();
                     let flags = record.state.get();
                     if flags & (state::REQUEST | state::HEAD) == 0 {
-                        // What is left of a body that nobody read is hyper's to skip.
-                        if flags & state::BODY_OPEN == 0 && !strip_empty_lines(buf, before) {
+                        // What is left of a body that nobody read is hyper's to skip; and the end of a head of which it
+                        // has read the rest along with the request before is no empty line.
+                        let between = flags & state::BODY_OPEN == 0 && this.tail == END_OF_HEAD;
+                        if between && !strip_empty_lines(buf, before) {
                             record.state.set(state::SPOKEN);
                             continue;
                         }
                         record.state.set(state::HEAD | state::SPOKEN);
                     }
+                    this.tail = tail_of(this.tail, &buf.filled()[before..]);
                     return Poll::Ready(Ok(()));
                 }
                 Speech::Http2 { received: frames, .. } => {

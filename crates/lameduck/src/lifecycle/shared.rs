@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
+#[cfg(any(feature = "admin", feature = "restart"))]
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     /// takes its place where that is taken back.
     draining: Mutex<CancellationToken>,
     /// Whether new work is for this process: not in a predecessor after the commit, nor in a successor before it.
+    #[cfg(any(feature = "admin", feature = "restart"))]
     front: watch::Sender<bool>,
     /// Whether nobody else holds the sockets that this process inherited.
     #[cfg(feature = "restart")]
@@ -62,6 +64,7 @@ impl Shared {
             deadlines: OnceLock::new(),
             stopping: CancellationToken::new(),
             draining: Mutex::new(CancellationToken::new()),
+            #[cfg(any(feature = "admin", feature = "restart"))]
             front: watch::Sender::new(true),
             #[cfg(feature = "restart")]
             alone: AtomicBool::new(false),

@@ -115,12 +115,9 @@ fn expected(phase: Phase, event: Event) -> (Phase, Vec<Action>) {
         #[cfg(feature = "restart")]
         Event::Restart => match phase {
             P::Ready => (phase, vec![A::Restart]),
-            P::Starting
-            | P::LameDuck
-            | P::Draining
-            | P::Finishing
-            | P::Closing
-            | P::Stopped => (phase, vec![A::RefuseRestart]),
+            P::Starting | P::LameDuck | P::Draining | P::Finishing | P::Closing | P::Stopped => {
+                (phase, vec![A::RefuseRestart])
+            }
         },
         #[cfg(feature = "restart")]
         Event::HandedOver => match phase {

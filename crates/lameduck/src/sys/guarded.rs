@@ -104,6 +104,7 @@ impl<F: Far> Drop for Lease<F> {
 #[derive(Debug)]
 pub(crate) struct Guarded<T: Owning, F: Far> {
     /// Before the stream, so that it drops first.
+    #[cfg_attr(not(feature = "restart"), expect(dead_code, reason = "only its drop matters"))]
     lease: Lease<F>,
     stream: T,
 }

@@ -14,6 +14,10 @@ pub(crate) enum Message {
     Stopping,
     /// What `systemctl status` shows.
     Status(&'static str),
+    #[cfg_attr(
+        not(any(test, feature = "restart")),
+        expect(dead_code, reason = "only a restart says it")
+    )]
     /// Which process is the service from now on.
     MainPid(u32),
     /// The runtime answers.

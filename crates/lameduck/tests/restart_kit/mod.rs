@@ -100,10 +100,8 @@ impl Command {
         fs::copy(example("fixture"), &program).expect("a copy of the fixture");
         let real = folder.0.join("fixture");
         fs::hard_link(&program, &real).expect("the same file");
-        let mut command: ServerCommand = Server::command(&program)
-            .port()
-            .env("FIXTURE", &real)
-            .cwd(&folder.0);
+        let mut command: ServerCommand =
+            Server::command(&program).port().env("FIXTURE", &real).cwd(&folder.0);
         for (name, value) in &self.env {
             command = command.env(name, value);
         }
@@ -246,7 +244,8 @@ impl Target {
     pub(crate) fn report_of(&self, pid: u32) -> Value {
         let found = || {
             let stderr = self.server.stderr();
-            let reports = stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let reports =
+                stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
             reports.into_iter().find(|report| report["pid"] == pid)
         };
         assert!(eventually(PATIENCE, || found().is_some()), "no report of {pid}\n{}", self.log());

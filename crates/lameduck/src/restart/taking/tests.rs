@@ -105,13 +105,8 @@ fn a_predecessor_that_dies_during_the_start_leaves_everything_to_its_successor()
     let (mut taking, now) = so_far(State::Starting);
     assert_eq!(taking.step(Event::Gone, now), []);
     assert!(!taking.is_over());
-    let all = [
-        Action::SayReady,
-        Action::Accept,
-        Action::StartBackground,
-        Action::Free,
-        Action::Alone,
-    ];
+    let all =
+        [Action::SayReady, Action::Accept, Action::StartBackground, Action::Free, Action::Alone];
     assert_eq!(taking.step(Event::Up, now), all);
     assert!(taking.is_over());
     assert_eq!(taking.wake_at(), None);

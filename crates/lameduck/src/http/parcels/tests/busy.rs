@@ -139,6 +139,25 @@ fn requests_that_were_sent_together_are_all_answered_in_order_by_whomever() {
     until("it is passed on", || pair.old.passed_on() == 1);
 }
 
+/// Without any restart:
+/// 1. A client sends a request, and with it the next one but for its last two bytes, an empty line.
+/// 2. It gets the answer to the first.
+/// 3. It sends the two bytes.
+///
+/// They end a head, of which hyper holds the rest; they are no empty line before one.
+#[test]
+fn the_end_of_a_head_that_came_along_with_the_request_before_is_not_dropped() {
+    let pair = Pair::new();
+    let mut client = pair.client();
+    let both = format!("{}{}", get("/one"), get("/two"));
+    let (most, end) = both.split_at(both.len() - 2);
+    client.send(most);
+    assert_eq!(client.answer().body, b"/one");
+    a_while();
+    client.send(end);
+    assert_eq!(client.answer().body, b"/two");
+}
+
 #[test]
 fn a_client_that_closed_its_half_gets_its_answer_and_the_end() {
     let pair = Pair::new();

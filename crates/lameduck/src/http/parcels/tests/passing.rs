@@ -114,7 +114,8 @@ fn what_is_not_used_yet_goes_along_from_hand_to_hand() {
     client.get("/");
     let request = get("/long/way");
     let (mut from, mut to) = (&pair.old, &pair.new);
-    for byte in request.as_bytes() {
+    let (last, bytes) = request.as_bytes().split_last().expect("some");
+    for byte in bytes {
         client.send([*byte]);
         until("it was read", || from.totals().open.head == 1);
         let before = from.passed_on();
@@ -122,10 +123,9 @@ fn what_is_not_used_yet_goes_along_from_hand_to_hand() {
         until("it is passed on", || from.passed_on() == before + 1);
         from.source.resume();
         std::mem::swap(&mut from, &mut to);
-        if !request.ends_with(char::from(*byte)) {
-            until("it is half a head there", || from.totals().open.head == 1);
-        }
+        until("it is half a head there", || from.totals().open.head == 1);
     }
+    client.send([*last]);
     assert_eq!(client.answer().body, b"/long/way");
     assert_eq!(client.get("/on").body, b"/on");
 }

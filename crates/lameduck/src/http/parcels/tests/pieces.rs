@@ -30,8 +30,23 @@ fn request() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
     ]
 }
 
+/// Says so when it drops.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Fewer cases than usual, since each takes a while; as many as are asked for.
+fn config() -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig { cases: asked.unwrap_or(24), ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn every_answer_is_right_however_often_the_connection_is_passed_on(
@@ -47,6 +62,8 @@ proptest! {
         let over = AtomicBool::new(false);
         let mut client = pair.client();
         std::thread::scope(|scope| {
+            // However this ends.
+            let _over = Over(&over);
             scope.spawn(|| {
                 let (mut from, mut to) = (&pair.old, &pair.new);
                 while !over.load(Ordering::Relaxed) {
@@ -68,10 +85,9 @@ proptest! {
             });
             for (sent, body) in &requests {
                 let got = client.answer();
-                assert_eq!(&got.body, body, "{}", String::from_utf8_lossy(sent));
+                assert_eq!(&got.body, body, "{} {}", got.head, String::from_utf8_lossy(sent));
                 assert!(!got.says_close());
             }
-            over.store(true, Ordering::Relaxed);
         });
     }
 }
