@@ -231,7 +231,7 @@ impl<I: Io, S: Handle> Future for Connection<I, S> {
             // or a request whose handler was not asked to end would be cut instead of answered. The order's
             // giver wakes this task, so there is a next one.
             let directive = this.record.directive();
-            let before = this.record.state.get();
+            let before = if cfg!(feature = "restart") { this.record.state.get() } else { 0 };
             let stage = match &mut this.stage {
                 Stage::Http1(connection) => {
                     match poll_http1(connection, &mut this.lifecycle, cx) {
