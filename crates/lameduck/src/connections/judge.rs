@@ -159,9 +159,12 @@ pub(crate) fn judge(
     match view.protocol() {
         Protocol::Upgraded => Verdict::nothing(),
         Protocol::Http1 if passes && view.is_at_a_boundary() => {
-            match http1(view, false, draining_since, limits, now).directive {
-                Directive::None => Verdict::now(Directive::PassOn),
-                due => Verdict::now(due),
+            // What is due is due: a successor would only begin to count anew.
+            let verdict = http1(view, false, draining_since, limits, now);
+            match verdict.ask_at {
+                Some(_) => Verdict::now(Directive::PassOn),
+                None if verdict == Verdict::nothing() => Verdict::now(Directive::PassOn),
+                None => verdict,
             }
         }
         Protocol::Http1 => http1(view, draining, draining_since, limits, now),

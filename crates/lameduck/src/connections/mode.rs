@@ -53,3 +53,18 @@ impl Mode {
         return false;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mode_is_known_by_its_number() {
+        let modes = [Mode::Serving, Mode::Goodbye, Mode::Draining, Mode::Cut];
+        #[cfg(feature = "restart")]
+        let modes = [modes.as_slice(), &[Mode::Passing, Mode::Paused]].concat();
+        for mode in modes {
+            assert_eq!(Mode::from_u8(mode as u8), mode);
+        }
+    }
+}

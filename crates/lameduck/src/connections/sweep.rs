@@ -67,3 +67,6 @@ impl Sweep {
         if self.told.is_empty() { self.look_at } else { now + PACE }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,3 +120,6 @@ pub(super) fn without_empty_lines(read_ahead: Bytes) -> Bytes {
     let empty = read_ahead.iter().take_while(|byte| b"\r\n".contains(byte)).count();
     read_ahead.slice(empty..)
 }
+
+#[cfg(test)]
+mod tests;

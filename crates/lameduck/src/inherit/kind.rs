@@ -3,7 +3,6 @@
 use std::os::fd::BorrowedFd;
 
 use rustix::fs::{FileType, fstat};
-use rustix::io::Errno;
 use socket2::{Domain, SockRef, Type};
 
 /// Says in words why a server cannot accept from `descriptor`, and what would be right; nothing where it can.
@@ -44,13 +43,7 @@ fn is_listening(socket: &SockRef<'_>) -> bool {
     return true;
 }
 
-/// The words for a descriptor that is not open, or that this process has opened itself.
-pub(super) fn not_passed(error: Errno) -> &'static str {
-    match error {
-        Errno::BADF => "is not open; pass on as many descriptors, from 3 on, as LISTEN_FDS says",
-        _ => {
-            "was opened or taken by this process itself before; pass on as many descriptors, from 3 on, as LISTEN_FDS \
-             says, and let only lameduck take them"
-        }
-    }
-}
+/// The words for a descriptor that did not come through exec. Whether it is closed or is one that this process has
+/// opened meanwhile is chance.
+pub(super) const NOT_PASSED: &str = "was not passed on; pass on as many descriptors, from 3 on, as LISTEN_FDS says, and \
+                                     let nothing but lameduck take them";

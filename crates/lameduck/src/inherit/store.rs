@@ -17,8 +17,7 @@ pub(crate) struct Inherited {
 }
 
 impl Inherited {
-    /// Takes over what `LISTEN_FDS` passes on to this process. To be called at the very start, before anything else
-    /// opens a descriptor.
+    /// Takes over what `LISTEN_FDS` passes on to this process. To be called at the very start.
     ///
     /// In a process it does so once: whoever asks again gets an empty store.
     ///
@@ -32,7 +31,7 @@ impl Inherited {
             Said::Sockets(names) => {
                 for (name, number) in names.into_iter().zip(listen_fds::FIRST..) {
                     let Some(descriptor) = sys::adopt_passed(number)
-                        .map_err(|error| wrong(&name, number, kind::not_passed(error)))?
+                        .map_err(|_| wrong(&name, number, kind::NOT_PASSED))?
                     else {
                         continue;
                     };

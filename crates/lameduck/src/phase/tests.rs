@@ -12,7 +12,7 @@ const TERM: Event = Event::Signal(StopSignal::Terminate);
 const INT: Event = Event::Signal(StopSignal::Interrupt);
 const QUIT: Event = Event::Signal(StopSignal::Quit);
 
-const EVENTS: [Event; 10] = [
+const EVENTS: &[Event] = &[
     Event::Started,
     Event::StartFailed,
     TERM,
@@ -23,6 +23,10 @@ const EVENTS: [Event; 10] = [
     Event::Failed,
     Event::Empty,
     Event::Time,
+    #[cfg(feature = "restart")]
+    Event::Restart,
+    #[cfg(feature = "restart")]
+    Event::HandedOver,
 ];
 
 fn rules() -> Rules {
@@ -108,13 +112,51 @@ fn expected(phase: Phase, event: Event) -> (Phase, Vec<Action>) {
             P::Closing => (P::Stopped, vec![A::Enter(P::Stopped)]),
         },
         Event::Time => stay,
+        #[cfg(feature = "restart")]
+        Event::Restart => match phase {
+            P::Ready => (phase, vec![A::Restart]),
+            P::Starting
+            | P::LameDuck
+            | P::Draining
+            | P::Finishing
+            | P::Closing
+            | P::Stopped => (phase, vec![A::RefuseRestart]),
+        },
+        #[cfg(feature = "restart")]
+        Event::HandedOver => match phase {
+            P::Starting => abandon,
+            P::Ready => (P::Draining, vec![A::Enter(P::Draining)]),
+            P::LameDuck | P::Draining | P::Finishing | P::Closing | P::Stopped => stay,
+        },
     }
+}
+
+/// 1. The successor has served since the commit; what it did not get drained here meanwhile.
+/// 2. The hand-over is over when the drain's time is: the deadlines count from the commit.
+#[cfg(feature = "restart")]
+#[test]
+fn the_deadlines_of_a_predecessor_count_from_the_commit() {
+    let (mut machine, commit) = in_phase(Phase::Ready, rules());
+    let now = commit + Duration::from_secs(17);
+    assert_eq!(machine.step(Event::HandedOver, commit), vec![Action::Enter(Phase::Draining)]);
+    assert_eq!(machine.deadlines().map(|deadlines| deadlines.drain), Some(now));
+    assert_eq!(machine.step(Event::Time, now), vec![Action::CutSources]);
+}
+
+#[cfg(feature = "restart")]
+#[test]
+fn hangup_restarts_where_that_was_chosen() {
+    let rules = Rules { hangup: Hangup::Restart, ..rules() };
+    let (mut machine, now) = in_phase(Phase::Ready, rules);
+    assert_eq!(machine.step(Event::Hangup, now), vec![Action::Restart]);
+    let (mut machine, now) = in_phase(Phase::Draining, rules);
+    assert_eq!(machine.step(Event::Hangup, now), vec![Action::RefuseRestart]);
 }
 
 #[test]
 fn every_event_in_every_phase_does_what_the_table_says() {
     for phase in Phase::ALL {
-        for event in EVENTS {
+        for event in EVENTS.iter().copied() {
             let (mut machine, entered) = in_phase(phase, rules());
             let actions = machine.step(event, entered + Duration::from_secs(1));
             let (expected_phase, expected_actions) = expected(phase, event);

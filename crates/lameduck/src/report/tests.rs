@@ -23,6 +23,7 @@ fn report(outcome: Outcome) -> Report {
         panics: Panics::default(),
         stuck: vec![],
         stuck_unlisted: 0,
+        restarts_failed: 0,
     }
 }
 

@@ -148,6 +148,8 @@ enum State {
 /// How far the ending of a successor has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    /// It cannot be asked.
+    Broken,
     Asked,
     Terminated,
     Killed,
@@ -207,9 +209,9 @@ impl Giving {
         matches!(self.state, State::Sweeping | State::Committed | State::Serving)
     }
 
-    /// Whether the successor is being ended.
-    pub(super) fn is_ending(&self) -> bool {
-        matches!(self.state, State::Ending(_, Stage::Killed))
+    /// Whether nothing more is to be heard of the successor.
+    pub(super) fn is_deaf(&self) -> bool {
+        matches!(self.state, State::Ending(_, Stage::Broken | Stage::Killed))
     }
 
     /// When the commit was.
@@ -237,10 +239,9 @@ impl Giving {
             Event::Leaving { failed } => self.leaving(failed, &mut actions),
             Event::Broken(why) => match self.state {
                 State::Starting | State::Sweeping | State::Committed | State::Serving => {
-                    // Whatever it is, it cannot be told anything any more.
-                    actions.push(Action::Kill);
-                    self.until = now + GONE;
-                    self.state = State::Ending(why, Stage::Killed);
+                    // Whatever it is, it cannot be told anything any more. Most often it is about to be seen to end.
+                    self.until = now + ANSWER;
+                    self.state = State::Ending(why, Stage::Broken);
                 }
                 State::Ending(..) | State::Over => {}
             },
@@ -340,7 +341,7 @@ impl Giving {
                 self.until = now + END;
                 self.state = State::Ending(why, Stage::Terminated);
             }
-            State::Ending(why, Stage::Terminated) => {
+            State::Ending(why, Stage::Broken | Stage::Terminated) => {
                 actions.push(Action::Kill);
                 self.until = now + GONE;
                 self.state = State::Ending(why, Stage::Killed);

@@ -295,7 +295,7 @@ impl Desk {
         if let Some(end) = &end {
             fds.push(PollFd::from_borrowed_fd(*end, PollFlags::IN));
         }
-        if self.giving.is_ending() {
+        if self.giving.is_deaf() {
             // The link may have ended, and would be readable for ever.
             fds.remove(0);
         }

@@ -68,7 +68,8 @@ impl Service {
         let machine = |what: &str, error: std::io::Error| {
             failed(Error::msg(format!("cannot {what}: {error}; raise the limits of this process")))
         };
-        // Before anything else opens a descriptor.
+        // Before the user's code runs, and once signals are taken: what those have opened is closed on exec, which tells it
+        // from what was passed on.
         #[cfg(feature = "http1")]
         let inherited = Inherited::listen_fds();
         #[cfg(feature = "restart")]

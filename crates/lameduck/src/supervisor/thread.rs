@@ -211,10 +211,7 @@ impl Desk {
     fn notify(&mut self, now: Instant) -> Option<Instant> {
         let phase = self.machine.phase();
         let end = self.machine.deadlines().map(|deadlines| deadlines.close + EXIT);
-        let over_by = match phase {
-            Phase::Starting => self.machine.wake_at(),
-            _ => end,
-        };
+        let over_by = if phase == Phase::Starting { self.machine.wake_at() } else { end };
         let next = self.brief.notifier.look(now, phase, over_by);
         for warning in self.brief.notifier.take_warnings() {
             self.journal.warn(warning);

@@ -61,16 +61,15 @@ impl Schedule {
             return due;
         }
         if seen.phase > self.told {
-            match seen.phase {
+            if seen.phase == Phase::Ready {
                 // A reload that is under way is over when its end says so.
-                Phase::Ready if self.reloads > 0 => {}
-                Phase::Ready => due.push(Message::Ready),
-                // The first phase of a stop, whichever it is.
-                _ if self.told <= Phase::Ready => {
-                    due.push(Message::Stopping);
-                    self.extend_at = now;
+                if self.reloads == 0 {
+                    due.push(Message::Ready);
                 }
-                _ => {}
+            } else if self.told <= Phase::Ready {
+                // The first phase of a stop, whichever it is.
+                due.push(Message::Stopping);
+                self.extend_at = now;
             }
             due.push(Message::Status(status(seen.phase)));
             self.told = seen.phase;

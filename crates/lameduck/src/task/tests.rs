@@ -87,6 +87,8 @@ impl One {
                 | Message::Stop { .. }
                 | Message::Say(..)
                 | Message::Check => None,
+                #[cfg(feature = "restart")]
+                Message::Restart | Message::HandOver(_) => None,
             })
             .collect()
     }
@@ -410,4 +412,115 @@ async fn a_task_left_behind_is_aborted_and_says_what_it_was_doing() {
     assert_eq!(one.part.report().map(|part| part.state), Some(PartState::Abandoned));
     sleep(SECOND).await;
     assert!(handle.send(2).await.is_err(), "its queue is gone with it");
+}
+
+#[cfg(feature = "restart")]
+#[tokio::test(start_paused = true)]
+async fn a_paused_timer_ends_its_run_begins_none_and_goes_on_in_its_rhythm() {
+    let log = Log::new();
+    let said = log.clone();
+    let one = One::timer(SECOND, move || {
+        let said = said.clone();
+        async move {
+            said.say("begin");
+            sleep(SECOND / 2).await;
+            said.say("end");
+            Ok::<_, crate::Error>(())
+        }
+    });
+    assert!(one.part.is_at_rest(), "it has not begun");
+    one.part.start();
+    sleep(SECOND / 4).await;
+    assert!(!one.part.is_at_rest(), "it is not paused");
+    one.part.pause();
+    assert!(!one.part.is_at_rest(), "a run is under way");
+    sleep(SECOND / 2).await;
+    assert!(one.part.is_at_rest());
+    assert!(one.inbox.take().iter().any(|message| matches!(message, Message::Check)));
+    sleep(3 * SECOND).await;
+    assert_eq!(log.said(), [("begin", 0), ("end", 500)]);
+    one.part.resume();
+    assert!(!one.part.is_at_rest());
+    sleep(SECOND / 2).await;
+    assert_eq!(log.said()[2..], [("begin", 4000)], "missed ticks are skipped");
+    one.part.pause();
+    one.part.stop();
+    assert_eq!(one.end().await, PartState::Done);
+}
+
+#[cfg(feature = "restart")]
+#[tokio::test(start_paused = true)]
+async fn a_paused_consumer_ends_what_it_holds_and_asks_its_stream_for_nothing_until_it_goes_on() {
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&asked);
+    let messages = stream::poll_fn(move |cx| {
+        let number = count.fetch_add(1, Ordering::Relaxed);
+        cx.waker().wake_by_ref();
+        std::task::Poll::Ready(Some(number))
+    });
+    let log = Log::new();
+    let said = log.clone();
+    let one = One::consumer(messages, move |_| {
+        let said = said.clone();
+        async move {
+            sleep(SECOND).await;
+            said.say("handled");
+            Ok::<_, crate::Error>(())
+        }
+    });
+    one.part.start();
+    sleep(SECOND / 2).await;
+    one.part.pause();
+    assert!(!one.part.is_at_rest(), "it holds a message");
+    sleep(5 * SECOND).await;
+    assert!(one.part.is_at_rest());
+    assert_eq!((log.said().len(), asked.load(Ordering::Relaxed)), (1, 1));
+    one.part.resume();
+    sleep(2 * SECOND + SECOND / 2).await;
+    assert_eq!((log.said().len(), asked.load(Ordering::Relaxed)), (3, 4));
+    one.part.pause();
+    one.part.stop();
+    assert_eq!(one.end().await, PartState::Done);
+}
+
+#[cfg(feature = "restart")]
+#[tokio::test(start_paused = true)]
+async fn a_consumer_whose_stream_is_silent_comes_to_rest_at_once_and_a_late_message_waits() {
+    let (sender, receiver) = tokio::sync::mpsc::channel(8);
+    let receiver = Arc::new(Mutex::new(receiver));
+    let messages = stream::poll_fn(move |cx| receiver.lock().unwrap().poll_recv(cx));
+    let log = Log::new();
+    let said = log.clone();
+    let one = One::consumer(messages, move |_| {
+        said.say("handled");
+        async { Ok::<_, crate::Error>(()) }
+    });
+    one.part.start();
+    sleep(SECOND).await;
+    one.part.pause();
+    assert!(one.part.is_at_rest());
+    sender.send(1).await.unwrap();
+    sleep(SECOND).await;
+    assert!(one.part.is_at_rest() && log.said().is_empty());
+    one.part.resume();
+    sleep(SECOND).await;
+    assert_eq!(log.said(), [("handled", 2000)]);
+    drop(sender);
+    assert_eq!(one.end().await, PartState::Done);
+    assert!(one.part.is_at_rest());
+}
+
+#[cfg(feature = "restart")]
+#[tokio::test(start_paused = true)]
+async fn a_worker_takes_no_notice_of_a_pause() {
+    let (one, handle) = One::worker(async |mut queue: Queue<u32>| {
+        while queue.recv().await.is_some() {}
+        Ok::<_, crate::Error>(())
+    });
+    one.part.start();
+    one.part.pause();
+    assert!(one.part.is_at_rest());
+    handle.send(1).await.unwrap();
+    one.part.stop();
+    assert_eq!(one.end().await, PartState::Done);
 }

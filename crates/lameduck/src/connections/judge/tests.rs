@@ -263,6 +263,75 @@ fn at_the_deadline_every_state_is_cut() {
     }
 }
 
+#[cfg(feature = "restart")]
+mod restart {
+    use super::super::super::state::{BODY_LEFT, BODY_OPEN, KEPT};
+    use super::*;
+
+    fn passable(flags: u32) -> View {
+        View { passable: true, ..view(flags) }
+    }
+
+    #[test]
+    fn what_is_at_a_boundary_is_passed_on_at_once() {
+        for mode in [Mode::Passing, Mode::Paused] {
+            for (name, flags) in [
+                ("accepted, nothing sent", 0),
+                ("idle keep-alive", SPOKEN),
+                ("part of a head", HEAD | SPOKEN),
+                ("behind a body that was dropped", SPOKEN | BODY_OPEN | BODY_LEFT),
+            ] {
+                assert_eq!(ask(passable(flags), mode, 101_000), act(Directive::PassOn), "{name}");
+            }
+            // Its time is over: a successor would only begin to count anew.
+            assert_eq!(ask(passable(SPOKEN), mode, 171_000), act(Directive::CloseIdle));
+            assert_eq!(ask(passable(HEAD), mode, 105_000), act(Directive::HeadTimeout));
+        }
+        for mode in [Mode::Serving, Mode::Goodbye, Mode::Draining, Mode::Cut] {
+            assert_ne!(ask(passable(SPOKEN), mode, 101_000).directive, Directive::PassOn);
+        }
+    }
+
+    #[test]
+    fn what_is_under_way_is_not_passed_on_and_has_its_ordinary_limits() {
+        for mode in [Mode::Passing, Mode::Paused] {
+            for (name, flags) in [
+                ("handler runs", REQUEST | DIRTY),
+                ("response streams", REQUEST | HEAD_OUT),
+                ("not yet with the kernel", DIRTY),
+                ("its body may still be read", SPOKEN | BODY_OPEN),
+                ("lingering close", LINGER),
+                ("upgraded", UPGRADED | REQUEST | HEAD_OUT),
+            ] {
+                let verdict = ask(passable(flags), mode, 101_000);
+                assert_eq!(verdict.directive, Directive::None, "{name}");
+                assert_eq!(verdict, ask(passable(flags), Mode::Serving, 101_000), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_passed_on_is_served_until_the_pause_and_drains_then() {
+        for (name, view) in [
+            ("TLS, or fed", view(SPOKEN)),
+            ("a successor did not take it", passable(SPOKEN | KEPT)),
+            ("in a handshake", passable(HANDSHAKE)),
+            ("HTTP/2 without SETTINGS", passable(HTTP2)),
+            ("HTTP/2", passable(HTTP2 | SETTLED)),
+            ("HTTP/2 with a stream", passable(HTTP2 | SETTLED | REQUEST)),
+        ] {
+            let view = View { accepted: ms(99_000), since: ms(99_000), ..view };
+            for now in [100_000, 100_249, 100_250, 109_000] {
+                let as_in = |mode| ask(view, mode, now);
+                assert_eq!(as_in(Mode::Passing), as_in(Mode::Serving), "{name}");
+                if !name.contains("handshake") {
+                    assert_eq!(as_in(Mode::Paused), as_in(Mode::Draining), "{name}");
+                }
+            }
+        }
+    }
+}
+
 /// Short times, and those that stand for never.
 fn times() -> impl Strategy<Value = Duration> {
     prop_oneof![
@@ -276,19 +345,20 @@ fn times() -> impl Strategy<Value = Duration> {
 proptest! {
     #[test]
     fn whatever_the_state_and_the_limits_it_is_to_be_asked_later_or_not_at_all(
-        flags in 0_u32..1 << 19,
+        flags in 0_u32..1 << 21,
+        passable: bool,
         at in prop::collection::vec(0_u64..200_000, 6),
         goaway: Option<bool>,
         limits in (times(), times(), times(), times(), prop::option::of(times())),
         now in 0_u64..300_000,
-        mode in prop::sample::select(vec![Mode::Serving, Mode::Goodbye, Mode::Draining, Mode::Cut]),
+        mode in (0_u8..6).prop_map(Mode::from_u8),
     ) {
         let (header_timeout, handshake_timeout, idle_timeout, idle_grace, request_timeout) = limits;
         let limits =
             Limits { header_timeout, handshake_timeout, idle_timeout, request_timeout, connections: None, idle_grace };
         let view = View {
             flags,
-            passable: false,
+            passable,
             accepted: ms(at[0]),
             since: ms(at[1]),
             progress: ms(at[2]),
