@@ -118,9 +118,7 @@ fn restart(plan: Plan, rope: Arc<Rope<Told>>, bell: Bell<Told>) {
     let (link, process) = match start(&plan) {
         Ok(started) => started,
         Err(why) => {
-            shared
-                .events()
-                .say(Level::ERROR, format!("restart failed, this process serves on: {why}"));
+            shared.events().say(Level::ERROR, format!("restart failed, this process serves on: {why}"));
             return tell(HandOver::Failed);
         }
     };
@@ -155,10 +153,7 @@ fn restart(plan: Plan, rope: Arc<Rope<Told>>, bell: Bell<Told>) {
     let took = Span(now.elapsed());
     match outcome {
         Ok(()) => {
-            let text = format!(
-                "restart: handed over to process {pid} after {took}, {} connections passed on",
-                desk.passed
-            );
+            let text = format!("restart: handed over to process {pid} after {took}, {} connections passed on", desk.passed);
             shared.events().say(Level::INFO, text);
             tell(HandOver::Given { successor: pid, since: committed });
             // Its end tells the successor that the sockets are its own.
@@ -168,9 +163,7 @@ fn restart(plan: Plan, rope: Arc<Rope<Told>>, bell: Bell<Told>) {
             let back = desk.back;
             let mut text = match why {
                 Why::Stop => format!("restart called off after {took}: this process stops"),
-                _ => format!(
-                    "restart failed after {took}, this process serves on: the successor (process {pid}) {why}"
-                ),
+                _ => format!("restart failed after {took}, this process serves on: the successor (process {pid}) {why}"),
             };
             if back.served > 0 {
                 text += &format!("; {} connections taken back", back.served);
@@ -193,9 +186,7 @@ fn restart(plan: Plan, rope: Arc<Rope<Told>>, bell: Bell<Told>) {
 fn start(plan: &Plan) -> Result<(Link, Process), String> {
     let program = plan.program.as_ref().map_err(Clone::clone)?;
     let raise = |error: std::io::Error| {
-        format!(
-            "no descriptor is left for a successor: {error}; raise the limit of open files (ulimit -n)"
-        )
+        format!("no descriptor is left for a successor: {error}; raise the limit of open files (ulimit -n)")
     };
     let (link, theirs) = Link::pair().map_err(raise)?;
     let (said, sockets) = plan.listening.duplicates().map_err(raise)?;
@@ -236,9 +227,7 @@ impl Desk {
             let look = self.giving.looks().then(|| self.look());
             for told in self.bell.take() {
                 match told {
-                    Told::Parcel(part, parcel, since) => {
-                        self.waiting.push_back((part, parcel, since))
-                    }
+                    Told::Parcel(part, parcel, since) => self.waiting.push_back((part, parcel, since)),
                     Told::Look => {}
                     Told::Stop => self.step(Event::Stop),
                 }
@@ -289,8 +278,10 @@ impl Desk {
             until = until.min(now + ASK);
         }
         let timeout = Timespec::try_from(until.saturating_duration_since(now)).ok();
-        let mut fds =
-            vec![PollFd::new(&self.link, PollFlags::IN), PollFd::new(&self.bell, PollFlags::IN)];
+        let mut fds = vec![
+            PollFd::new(&self.link, PollFlags::IN),
+            PollFd::new(&self.bell, PollFlags::IN),
+        ];
         let end = self.process.end();
         if let Some(end) = &end {
             fds.push(PollFd::from_borrowed_fd(*end, PollFlags::IN));
@@ -304,8 +295,7 @@ impl Desk {
     }
 
     fn look(&self) -> Look {
-        let mut look =
-            Look { waiting: false, swept: true, background_at_rest: true, at_rest: true };
+        let mut look = Look { waiting: false, swept: true, background_at_rest: true, at_rest: true };
         for part in &self.parts {
             look.swept &= part.is_swept();
             let at_rest = part.is_at_rest();
@@ -462,7 +452,8 @@ impl Desk {
         self.next_wave = self.next_wave.wrapping_add(1);
         let server = self.parts[part].identity().name.clone();
         let message = Message::Connections { wave, server, each };
-        let sockets: Vec<_> = self.kept.sockets(wave).map(|parcel| parcel.socket.as_fd()).collect();
+        let sockets: Vec<_> =
+            self.kept.sockets(wave).map(|parcel| parcel.socket.as_fd()).collect();
         match self.link.send(&message, &sockets) {
             Ok(()) => {}
             Err(Errno::TOOMANYREFS | Errno::MSGSIZE) => {

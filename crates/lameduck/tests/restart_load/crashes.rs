@@ -12,7 +12,7 @@ use crate::need::{Need, Needs};
 use crate::target::User;
 
 /// How often each is done, if `LAMEDUCK_CRASHES` says nothing else.
-const CRASHES: u32 = 3;
+const CRASHES: u32 = 2;
 
 /// Enough that the transfer takes its time.
 const IDLE: usize = 1500;
