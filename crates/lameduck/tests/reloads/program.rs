@@ -87,8 +87,8 @@ end a connection during the run.
 
 **Lost**: the request was sent, and no byte of a response came. **Reconnects**: a kept or idle connection had to be opened
 again. **Old processes left**: those that still ran 2 s after the last reload. p99.9 is that of the kept connections,
-for requests that began while nothing was done, and in the window after each order to reload. A server that ends
-connections also has fewer clients that wait; on a busy machine these two columns say little.
+for requests that began while nothing was done, and in the window after each order to reload; where other work shares
+the machine these two columns say little.
 ";
 
 /// Where and when.
@@ -103,7 +103,7 @@ fn machine() -> String {
         "{ABOUT}\n{}, {} cores, Linux {}, load average {}, {} build:\n",
         date.trim(),
         std::thread::available_parallelism().map_or(0, usize::from),
-        words("/proc/sys/kernel/osrelease", 1),
+        words("/proc/sys/kernel/osrelease", 1).split('-').next().unwrap_or_default(),
         words("/proc/loadavg", 3),
         if cfg!(debug_assertions) { "debug" } else { "optimised" },
     )
