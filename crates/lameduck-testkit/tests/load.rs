@@ -235,7 +235,9 @@ fn more(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<()> {
 #[test]
 fn a_mixed_load_sees_a_wrong_byte_and_nothing_else() {
     for wrong in [false, true] {
-        let addr = serve(move |mut stream| drop(answers_everything(&mut stream, wrong)));
+        let addr = serve(move |mut stream| {
+            let _ended = answers_everything(&mut stream, wrong);
+        });
         let load = KeepAlive::new(addr).clients(4).mixed().think(SECOND / 1000).start();
         load.flowing(2000);
         let (tally, latencies) = load.finish_timed();

@@ -38,7 +38,7 @@ fn undisturbed() {
 }
 
 /// 1. 40 clients keep their connection, a round trip of 40 ms away, 50 connections are idle. 2. The server ends them as
-/// soon as they are idle. 3. Requests on their way are lost, everybody has to connect anew.
+///    soon as they are idle. 3. Requests on their way are lost, everybody has to connect anew.
 fn harms<T: Reload>(server: Result<T, Missing>) {
     let mut server = server.expect("the program is there");
     let reloads = Reloads {
