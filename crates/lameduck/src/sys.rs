@@ -2,10 +2,10 @@
 //! no safe crate offers. The only module where it is allowed; each use says why it is sound.
 #![allow(unsafe_code)]
 
-#[cfg(all(feature = "restart", target_os = "linux"))]
-mod consumed;
 #[cfg(feature = "http1")]
 mod adopt;
+#[cfg(all(feature = "restart", target_os = "linux"))]
+mod consumed;
 #[cfg(feature = "http1")]
 mod guarded;
 mod mask;
@@ -14,12 +14,12 @@ mod queue;
 #[cfg(all(feature = "http1", target_os = "linux"))]
 mod sockopt;
 
-#[cfg(all(feature = "restart", target_os = "linux"))]
-pub(crate) use self::consumed::{Used, used};
 #[cfg(feature = "http1")]
 pub(crate) use self::adopt::adopt_passed;
 #[cfg(feature = "restart")]
 pub(crate) use self::adopt::with_passed;
+#[cfg(all(feature = "restart", target_os = "linux"))]
+pub(crate) use self::consumed::{Used, used};
 #[cfg(feature = "http1")]
 pub(crate) use self::guarded::{Far, Guarded, Owning, Remote};
 pub(crate) use self::mask::unblock;

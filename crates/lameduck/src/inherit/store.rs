@@ -37,7 +37,8 @@ impl Inherited {
                     else {
                         continue;
                     };
-                    store.add(Socket { name, descriptor, foreign: true, declared: None }, number)?;
+                    store
+                        .add(Socket { name, descriptor, foreign: true, declared: None }, number)?;
                 }
                 if let Some(number) = listen_fds::held(|name| std::env::var_os(name))? {
                     let pipe = sys::adopt_passed(number).map_err(|_| {
@@ -122,8 +123,12 @@ mod tests {
     use super::*;
 
     fn add(descriptor: impl Into<OwnedFd>) -> Result<(), String> {
-        let socket =
-            Socket { name: "public".to_owned(), descriptor: descriptor.into(), foreign: true, declared: None };
+        let socket = Socket {
+            name: "public".to_owned(),
+            descriptor: descriptor.into(),
+            foreign: true,
+            declared: None,
+        };
         Inherited::default().add(socket, 3).map_err(|error| error.to_string())
     }
 
@@ -133,7 +138,12 @@ mod tests {
         for (name, foreign) in sockets {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             addresses.push(listener.local_addr().unwrap().to_string());
-            let socket = Socket { name: name.to_owned(), descriptor: listener.into(), foreign, declared: None };
+            let socket = Socket {
+                name: name.to_owned(),
+                descriptor: listener.into(),
+                foreign,
+                declared: None,
+            };
             store.add(socket, 3).unwrap();
         }
         (store, addresses)

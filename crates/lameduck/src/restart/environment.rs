@@ -132,7 +132,16 @@ fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'.' | b':' | b'/' | b'[' | b']' => {
+            b'0'..=b'9'
+            | b'A'..=b'Z'
+            | b'a'..=b'z'
+            | b'-'
+            | b'_'
+            | b'.'
+            | b':'
+            | b'/'
+            | b'['
+            | b']' => {
                 out.push(char::from(byte));
             }
             other => out += &format!("%{other:02X}"),
@@ -164,9 +173,8 @@ mod tests {
     use super::*;
 
     fn any_said() -> impl Strategy<Value = Said> {
-        ("\\PC{0,20}", 3..RawFd::MAX, any::<bool>(), "\\PC{0,20}").prop_map(
-            |(name, number, foreign, declared)| Said { name, number, foreign, declared },
-        )
+        ("\\PC{0,20}", 3..RawFd::MAX, any::<bool>(), "\\PC{0,20}")
+            .prop_map(|(name, number, foreign, declared)| Said { name, number, foreign, declared })
     }
 
     proptest! {

@@ -115,13 +115,19 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Why::NotReady(limit) => {
-                write!(f, "was not ready within {}; look at its log, or raise `start_within`", Span(*limit))
+                write!(
+                    f,
+                    "was not ready within {}; look at its log, or raise `start_within`",
+                    Span(*limit)
+                )
             }
             Why::Exited(how) => write!(f, "{how}; look at its log"),
             Why::Closed => f.write_str("closed the link to this process"),
             Why::Sent(what) => write!(f, "is no lameduck that this one understands: {what}"),
             Why::Send(error) => write!(f, "cannot be sent to: {error}"),
-            Why::Silent(what, limit) => write!(f, "did not say within {} that it {what}", Span(*limit)),
+            Why::Silent(what, limit) => {
+                write!(f, "did not say within {} that it {what}", Span(*limit))
+            }
             Why::Leaving { failed: true } => f.write_str("failed and stops; look at its log"),
             Why::Leaving { failed: false } => f.write_str("was told to stop"),
             Why::Stop => f.write_str("is called off, since this process is to stop"),

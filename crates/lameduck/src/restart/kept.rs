@@ -77,8 +77,9 @@ impl Kept {
 
     /// The successor is dead: everything is taken back that can be.
     pub(super) fn take_back_all(&mut self) -> TakenBack {
-        let mut back =
-            self.take_back(|one| may_be_taken_back(one.taken, one.mark, used(one.parcel.socket.as_fd())));
+        let mut back = self.take_back(|one| {
+            may_be_taken_back(one.taken, one.mark, used(one.parcel.socket.as_fd()))
+        });
         back.closed += self.each.len();
         self.each.clear();
         back
@@ -105,7 +106,11 @@ impl Kept {
 ///
 /// # Errors
 /// It cannot: the parcel.
-pub(super) fn give_back(part: &Arc<dyn Part>, mut parcel: Parcel, since: Instant) -> Result<(), Parcel> {
+pub(super) fn give_back(
+    part: &Arc<dyn Part>,
+    mut parcel: Parcel,
+    since: Instant,
+) -> Result<(), Parcel> {
     parcel.idle = parcel.idle.saturating_add(since.elapsed());
     part.adopt(parcel)
 }

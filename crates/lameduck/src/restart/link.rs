@@ -13,8 +13,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
-    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg,
-    socketpair,
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg,
+    sendmsg, socketpair,
 };
 
 use super::message::{LONGEST, Malformed, Message, WAVE};
@@ -66,7 +66,11 @@ impl Link {
     /// # Errors
     /// The other end is gone, or reads nothing for 2 s; `ETOOMANYREFS`: more descriptors are on their way than this
     /// user may have open; `EMSGSIZE`: the system allows no message of this size.
-    pub(super) fn send(&self, message: &Message, descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    pub(super) fn send(
+        &self,
+        message: &Message,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<(), Errno> {
         let bytes = message.encode();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(WAVE))];
         let mut control = SendAncillaryBuffer::new(&mut space);

@@ -40,7 +40,8 @@ impl Successor {
         let shared = Arc::clone(shared);
         let link = handed.link;
         std::thread::Builder::new().name("lameduck-taking".to_owned()).spawn(move || {
-            Desk { shared, predecessor, link, bell, taking: Taking::new(), came: None, taken: 0 }.work();
+            Desk { shared, predecessor, link, bell, taking: Taking::new(), came: None, taken: 0 }
+                .work();
         })?;
         Ok(Successor { predecessor, rope })
     }

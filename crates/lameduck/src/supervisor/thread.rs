@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::engine::{Engine, order_of};
 #[cfg(feature = "restart")]
 use super::Restarts;
+use super::engine::{Engine, order_of};
 use super::{Exit, Journal, Signals, end_process};
 use crate::budget::{EXIT, Span};
 use crate::lifecycle::{Inbox, Message, Reload, Shared};

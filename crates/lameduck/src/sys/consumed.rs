@@ -76,7 +76,8 @@ mod tests {
 
     fn pair() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("it listens");
+        let client =
+            TcpStream::connect(listener.local_addr().expect("an address")).expect("it listens");
         let (server, _) = listener.accept().expect("a connection");
         (client, server)
     }

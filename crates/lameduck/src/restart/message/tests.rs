@@ -14,8 +14,7 @@ fn any_passed() -> impl Strategy<Value = Passed> {
 fn any_message() -> impl Strategy<Value = Message> {
     prop_oneof![
         any::<u32>().prop_map(|version| Message::Ready { version }),
-        any::<u64>()
-            .prop_map(|ms| Message::Commit { done_within: Duration::from_millis(ms) }),
+        any::<u64>().prop_map(|ms| Message::Commit { done_within: Duration::from_millis(ms) }),
         Just(Message::Serving),
         Just(Message::Background),
         Just(Message::Done),
