@@ -2,11 +2,13 @@
 
 #![allow(missing_docs, reason = "a test program")]
 
+#[cfg(feature = "systemd")]
+mod manager;
 mod restart_kit;
 
 use std::time::Duration;
 
-use lameduck_testkit::{Client, Signal, eventually, pause};
+use lameduck_testkit::{Client, Proc, Server, Signal, eventually, example, in_ci, is_root, pause};
 use restart_kit::{SECOND, answered, get, idle, sleeper, target};
 
 const MS: Duration = Duration::from_millis(1);
@@ -428,7 +430,9 @@ fn timers_and_consumers_run_in_one_process_at_a_time_and_rest_only_for_the_commi
 
 #[test]
 fn an_ordinary_user_restarts_too() {
-    if !rustix::process::getuid().is_root() {
+    if !is_root() {
+        eprintln!("skipped: becoming another user needs root");
+        assert!(!in_ci(), "CI runs as root");
         return;
     }
     let target = target().user(65534).start();
@@ -447,4 +451,66 @@ fn the_variable_alone_makes_no_successor() {
     assert_eq!(get(target.addr(), "/").status, 200);
     assert_eq!(target.count("to take over from"), 0);
     target.stop();
+}
+
+#[cfg(feature = "systemd")]
+#[test]
+fn the_service_manager_is_told_of_the_restart_and_of_the_process_that_is_the_service_now() {
+    let manager = manager::Manager::new("restart");
+    let path = manager.path().display().to_string();
+    let target = target().env("NOTIFY_SOCKET", &path).start();
+    manager.until("READY=1");
+    let second = target.restart();
+    let all = manager.until(&format!("MAINPID={second}"));
+    let first: Vec<&str> = all[0].lines().collect();
+    assert_eq!(first[0], "RELOADING=1", "{all:?}");
+    assert!(first[1].starts_with("MONOTONIC_USEC="), "{all:?}");
+    // The two in one, so that a manager which waits for READY=1 knows from whom.
+    let last: Vec<&str> = all.last().expect("one").lines().collect();
+    assert!(last.contains(&"READY=1"), "{all:?}");
+    target.wait_for("is done,", 1);
+    // The end of the predecessor is none of the service.
+    let rest = manager.rest();
+    assert!(!rest.iter().any(|text| text.contains("STOPPING")), "{rest:?}");
+    target.stop();
+    manager.until("STOPPING=1");
+}
+
+#[cfg(feature = "systemd")]
+#[test]
+fn the_service_manager_is_told_that_a_restart_has_failed() {
+    let manager = manager::Manager::new("failed");
+    let path = manager.path().display().to_string();
+    let target = target().env("NOTIFY_SOCKET", &path).program_that("exit 7").start();
+    manager.until("READY=1");
+    target.signal(Signal::USR2);
+    manager.until("RELOADING=1");
+    let all = manager.until("READY=1");
+    assert!(!all.iter().any(|text| text.contains("MAINPID")), "{all:?}");
+    target.stop();
+}
+
+#[test]
+fn process_1_is_not_replaced_and_says_what_to_use_instead() {
+    if !is_root() {
+        eprintln!("skipped: a process namespace needs root");
+        assert!(!in_ci(), "CI runs as root");
+        return;
+    }
+    let server = Server::command("/usr/bin/unshare")
+        .args(["--pid", "--fork", "--mount-proc", "--kill-child"])
+        .arg(example("fixture"))
+        .arg("http")
+        .port()
+        .start();
+    server.wait_for_stderr("accepting on", 20 * SECOND);
+    let init = Proc::of(server.pid()).children()[0];
+    restart_kit::kill(init, Signal::USR2);
+    server
+        .wait_for_stderr("start the service by `lameduck run -- COMMAND`, which stays", 5 * SECOND);
+    assert_eq!(get(server.addr(), "/").status, 200);
+    restart_kit::kill(init, Signal::TERM);
+    let exit = server.wait_exit(20 * SECOND);
+    assert_eq!(exit.report()["exit_code"], 0, "{}", exit.stderr);
+    assert_eq!(exit.report()["restarts_failed"], 0, "{}", exit.stderr);
 }

@@ -4,64 +4,13 @@
 #![cfg(feature = "systemd")]
 
 mod fixture;
+mod manager;
 
-use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use fixture::{SECOND, asking, ended, fixture, serving};
-use lameduck_testkit::{ServerCommand, Signal, pause};
-
-/// The socket that a manager would listen on.
-struct Manager {
-    socket: UnixDatagram,
-    path: PathBuf,
-}
-
-impl Manager {
-    fn new(name: &str) -> Manager {
-        let path = std::env::temp_dir().join(format!("lameduck-{name}-{}", std::process::id()));
-        let socket = UnixDatagram::bind(&path).unwrap();
-        Manager { socket, path }
-    }
-
-    fn of(&self, command: ServerCommand) -> ServerCommand {
-        command.env("NOTIFY_SOCKET", &self.path)
-    }
-
-    /// The next datagram within this time.
-    fn next(&self, within: Duration) -> Option<String> {
-        self.socket.set_read_timeout(Some(within)).unwrap();
-        let mut buffer = [0; 4096];
-        let count = self.socket.recv(&mut buffer).ok()?;
-        Some(String::from_utf8_lossy(&buffer[..count]).into_owned())
-    }
-
-    /// All that has come, up to one that holds this line.
-    #[track_caller]
-    fn until(&self, line: &str) -> Vec<String> {
-        let mut all = Vec::new();
-        loop {
-            let Some(next) = self.next(10 * SECOND) else { panic!("no {line} among {all:?}") };
-            let found = next.lines().any(|have| have == line);
-            all.push(next);
-            if found {
-                return all;
-            }
-        }
-    }
-
-    /// All that has come and is not read yet.
-    fn rest(&self) -> Vec<String> {
-        std::iter::from_fn(|| self.next(Duration::from_millis(50))).collect()
-    }
-}
-
-impl Drop for Manager {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
-    }
-}
+use lameduck_testkit::{Signal, pause};
+use manager::Manager;
 
 /// The times that were asked for, in µs.
 fn asked(datagrams: &[String]) -> Vec<u64> {

@@ -4,6 +4,7 @@
 
 mod certificate;
 pub(crate) mod frames;
+pub(crate) mod websocket;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
