@@ -42,6 +42,9 @@ pub(crate) enum Other {
 /// systemd's protocol: descriptors begin here.
 const FIRST: RawFd = 3;
 
+/// How many messages are taken before anything else has its turn: anybody on this machine may send.
+const TURN: usize = 32;
+
 /// Names of our own manager's, and of another parent's, that must not reach a child.
 const FOREIGN: [&str; 8] = [
     "LISTEN_FDS",
@@ -91,18 +94,20 @@ impl Child {
         Ok(Self { id, pid, started, notify, probe, not_executed: None })
     }
 
-    /// Everything that it has said since the last call: whether it said that it is ready, and who spoke for it
+    /// What it has said since the last call, up to so many messages: whether it said that it is ready, and who spoke for it
     /// without the right to.
     pub(crate) fn hear(&mut self) -> (bool, Vec<i32>) {
         let (mut ready, mut strangers) = (false, Vec::new());
-        while let Some(heard) = self.notify.hear(self.pid) {
+        for _ in 0..TURN {
+            let Some(heard) = self.notify.hear(self.pid) else { break };
             match heard {
                 Heard::Message(message) => {
                     ready |= message.ready;
                     let error = message.not_executed.map(io::Error::from_raw_os_error);
                     self.not_executed = error.or(self.not_executed.take());
                 }
-                Heard::Stranger(pid) => strangers.push(pid),
+                Heard::Stranger(pid) if !strangers.contains(&pid) => strangers.push(pid),
+                Heard::Stranger(_) => {}
             }
         }
         (ready, strangers)

@@ -22,6 +22,9 @@ pub(crate) struct Parcel {
     pub(crate) idle: Duration,
 }
 
+/// How many bytes that were read ahead a parcel may hold at most: what a message between the two processes has room for.
+pub(crate) const MOST_READ_AHEAD: usize = 96 * 1024;
+
 /// Where parcels go. It may be called on any thread and never waits.
 pub(crate) type Outbox = Arc<dyn Fn(Parcel) + Send + Sync>;
 

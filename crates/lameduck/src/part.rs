@@ -142,6 +142,12 @@ pub(crate) trait Part: Send + Sync {
     #[cfg(feature = "restart")]
     fn prepare(&self) {}
 
+    /// Restart, in the successor: whether [`Part::adopt`] can succeed, but for what is wrong with a parcel.
+    #[cfg(feature = "restart")]
+    fn adopts(&self) -> bool {
+        false
+    }
+
     /// Serves a connection that another process, or this one before, has passed on. Gives it back where it cannot:
     /// it is no server of plaintext HTTP/1, or is not prepared, or has begun to stop.
     ///

@@ -343,14 +343,14 @@ fn a_connection_from_which_a_dead_successor_has_read_is_closed() {
     let reads = python(
         "say(1, pack(\"<I\", 1))
 sockets = take()
+print(\"it has taken them\", file=sys.stderr, flush=True)
 sockets[0].recv(100)
 os._exit(3)",
     );
     let target = target().program_that(&reads).start();
     let mut client = idle(target.addr());
     target.signal(Signal::USR2);
-    target.wait_for("the successor is process", 1);
-    pause(300 * MS);
+    target.wait_for("it has taken them", 1);
     client.get("/").expect("sent");
     target.wait_for("1 connection closed, since the successor may have read from", 1);
     assert!(client.read_response().is_err(), "the request was read by a process that died");
@@ -474,6 +474,30 @@ fn the_service_manager_is_told_of_the_restart_and_of_the_process_that_is_the_ser
     assert!(!rest.iter().any(|text| text.contains("STOPPING")), "{rest:?}");
     target.stop();
     manager.until("STOPPING=1");
+}
+
+#[cfg(feature = "systemd")]
+#[test]
+fn the_successor_goes_on_with_the_signs_of_life_that_the_manager_waits_for() {
+    // 1. The manager names the first process as the one whose signs of life it waits for.
+    // 2. A restart: the service is another process now.
+    // 3. Without signs of life from that one the manager would kill the service.
+    let manager = manager::Manager::new("watchdog");
+    let server = Server::command("/bin/sh")
+        .args(["-c", "export WATCHDOG_PID=$$; exec \"$0\" http"])
+        .arg(example("fixture"))
+        .port()
+        .env("WATCHDOG_USEC", "2000000")
+        .env("NOTIFY_SOCKET", manager.path())
+        .start();
+    manager.until("WATCHDOG=1");
+    server.signal(Signal::USR2);
+    // The predecessor is gone: whatever comes from here on is the successor's.
+    assert_eq!(server.wait_exit(20 * SECOND).code, Some(0), "{}", server.transcript());
+    drop(manager.rest());
+    for _ in 0..2 {
+        manager.until("WATCHDOG=1");
+    }
 }
 
 #[cfg(feature = "systemd")]

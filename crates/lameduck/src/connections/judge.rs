@@ -167,7 +167,8 @@ pub(crate) fn judge(
                 None => verdict,
             }
         }
-        Protocol::Http1 => http1(view, draining, draining_since, limits, now),
+        // Idle and not at a boundary: somebody may still read the last body. It cannot be passed on, so it drains.
+        Protocol::Http1 => http1(view, draining || mode.is_paused(), draining_since, limits, now),
         // It is not passed on, whatever it was when it was accepted.
         Protocol::Http2 if mode.is_paused() => http2(view, true, draining_since, limits, now),
         Protocol::Http2 => http2(view, draining, draining_since, limits, now),

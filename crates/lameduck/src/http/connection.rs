@@ -491,7 +491,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
             }
         };
         io.unread(read);
-        if io.replays() > parcels::MOST_READ_AHEAD {
+        if io.replays() > crate::parcel::MOST_READ_AHEAD {
             self.record.state.set(state::KEPT);
             self.begin_again(io);
             return Next::Again;

@@ -16,9 +16,7 @@ use super::listen::Accepted;
 use super::tracked::UNMISTAKABLE;
 use crate::connections::{Fate, Membership, Peer};
 use crate::parcel::Parcel;
-
-/// How many bytes a parcel may hold: what a message between the two processes has room for.
-pub(super) const MOST_READ_AHEAD: usize = 192 * 1024;
+use tracing::Level;
 
 /// Makes a connection's I/O a socket that no runtime knows.
 pub(super) type Release<I> = fn(I) -> io::Result<OwnedFd>;
@@ -34,6 +32,7 @@ pub(super) fn give<I>(
     let record = membership.record();
     let mut kept = Some((io, read_ahead));
     let idle = record.idle();
+    let mut lost = None;
     record.server().give(|| {
         let (io, read_ahead) = kept.take()?;
         match release(io) {
@@ -42,12 +41,17 @@ pub(super) fn give<I>(
                 Some(Parcel { socket, read_ahead, spoken, idle })
             }
             Err(error) => {
-                tracing::warn!(target: "lameduck", "a connection was lost on its way to the successor: {error}");
+                lost = Some(error);
                 record.set_fate(Fate::Cut);
                 None
             }
         }
     });
+    if let Some(error) = lost {
+        let text = format!("a connection was lost on its way to the successor: {error}");
+        // Not from here, and not under the lock: a subscriber may block.
+        record.server().shared().events().say(Level::WARN, text);
+    }
     match kept {
         None => Ok(()),
         Some((io, read_ahead)) => Err((io, read_ahead, membership)),
@@ -68,8 +72,9 @@ fn look(socket: &OwnedFd) -> Option<AddressFamily> {
     (stream && !listens).then(|| sockopt::socket_domain(socket).ok()).flatten()
 }
 
-/// Makes a stream of this runtime of an adopted socket; to be called within it. `Err`: it stays as it was.
-pub(super) fn unpack(socket: OwnedFd) -> Result<Arrival, OwnedFd> {
+/// Makes a stream of this runtime of an adopted socket; to be called within it. `Err`: it stays as it was. What goes wrong
+/// is told to `say`.
+pub(super) fn unpack(socket: OwnedFd, say: impl FnOnce(String)) -> Result<Arrival, OwnedFd> {
     let Some(family) = look(&socket) else { return Err(socket) };
     let seen = rustix::net::getpeername(&socket);
     if seen == Err(Errno::NOTCONN) {
@@ -98,7 +103,7 @@ pub(super) fn unpack(socket: OwnedFd) -> Result<Arrival, OwnedFd> {
         _ => return Err(socket),
     };
     Ok(stream.unwrap_or_else(|error| {
-        tracing::warn!(target: "lameduck", "a connection of the predecessor was lost: {error}");
+        say(format!("a connection of the predecessor was lost: {error}"));
         Arrival::Ended
     }))
 }

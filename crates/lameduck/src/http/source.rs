@@ -673,16 +673,22 @@ impl Part for Source {
     }
 
     #[cfg(feature = "restart")]
+    fn adopts(&self) -> bool {
+        let door = &self.door;
+        let serves = door.life.has_begun() && door.connections.mode() < Mode::Goodbye;
+        serves
+            && !door.is_encrypted()
+            && self.adopter.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    #[cfg(feature = "restart")]
     fn adopt(&self, parcel: Parcel) -> Result<(), Parcel> {
         let door = &self.door;
         let adopter = self.adopter.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let serves = door.life.has_begun() && door.connections.mode() < Mode::Goodbye;
-        let Some(adopter) = adopter.filter(|_| serves && !door.is_encrypted()) else {
-            return Err(parcel);
-        };
+        let Some(adopter) = adopter.filter(|_| self.adopts()) else { return Err(parcel) };
         let Parcel { socket, read_ahead, spoken, idle } = parcel;
         let _inside = door.connections.shared().runtime().enter();
-        let (accepted, peer) = match parcels::unpack(socket) {
+        let (accepted, peer) = match parcels::unpack(socket, |text| door.say(Level::WARN, &text)) {
             Ok(Arrival::Socket(accepted, peer)) => (accepted, peer),
             Ok(Arrival::Ended) => return Ok(()),
             Err(socket) => return Err(Parcel { socket, read_ahead, spoken, idle }),

@@ -241,7 +241,14 @@ impl<I: AsyncRead + Unpin> AsyncRead for Tracked<I> {
                             record.state.set(state::SPOKEN);
                             continue;
                         }
-                        record.state.set(state::HEAD | state::SPOKEN);
+                        // Behind a body they are empty lines, or the end of a head that hyper has: it knows.
+                        let lines = flags & state::BODY_OPEN == 0
+                            && buf.filled()[before..].iter().all(|byte| b"\r\n".contains(byte));
+                        record.state.set(if lines {
+                            state::SPOKEN
+                        } else {
+                            state::HEAD | state::SPOKEN
+                        });
                     }
                     this.tail = tail_of(this.tail, &buf.filled()[before..]);
                     return Poll::Ready(Ok(()));

@@ -281,12 +281,13 @@ impl Giving {
 
     fn leaving(&mut self, failed: bool, actions: &mut Vec<Action>) {
         match self.state.clone() {
-            State::Starting | State::Sweeping => self.fail(Why::Leaving { failed }, false, actions),
-            State::Committed | State::Serving if failed => {
+            // Before it has said that it serves it never did, also where its word has crossed the commit.
+            State::Starting | State::Sweeping | State::Committed => {
                 self.fail(Why::Leaving { failed }, false, actions);
             }
+            State::Serving if failed => self.fail(Why::Leaving { failed }, false, actions),
             // Whoever stops it stops the service, and what it drains it has.
-            State::Committed | State::Serving => self.done(actions),
+            State::Serving => self.done(actions),
             State::Ending(why, _) => self.fail(why, false, actions),
             State::Over => {}
         }

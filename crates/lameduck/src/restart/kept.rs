@@ -117,6 +117,33 @@ pub(super) fn give_back(
 
 /// Whether a connection may be taken back from a successor that is dead.
 fn may_be_taken_back(taken: bool, mark: Option<Used>, now: Option<Used>) -> bool {
-    // Nobody reads before it has said that it took it.
-    !taken || (mark.is_some() && mark == now)
+    match mark {
+        Some(_) => mark == now,
+        // Where the kernel cannot say: nobody reads before it has said that it took it.
+        None => !taken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_nobody_has_used_is_taken_back() {
+        let (then, later) = (Used { read: 10, written: 20 }, Used { read: 11, written: 20 });
+        for (taken, mark, now, may) in [
+            (false, Some(then), Some(then), true),
+            (true, Some(then), Some(then), true),
+            // Its word that it took it may have died with it.
+            (false, Some(then), Some(later), false),
+            (true, Some(then), Some(later), false),
+            // Reset meanwhile, or ended.
+            (true, Some(then), None, false),
+            // A Unix socket.
+            (false, None, None, true),
+            (true, None, None, false),
+        ] {
+            assert_eq!(may_be_taken_back(taken, mark, now), may, "{taken} {mark:?} {now:?}");
+        }
+    }
 }

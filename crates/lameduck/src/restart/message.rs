@@ -18,7 +18,7 @@ pub(super) const WAVE: usize = 64;
 /// How long a message is at most.
 pub(super) const LONGEST: usize = 160 * 1024;
 /// How many bytes that were read ahead one message carries at most, of all its connections.
-pub(super) const READ_AHEAD: usize = 96 * 1024;
+pub(super) const READ_AHEAD: usize = crate::parcel::MOST_READ_AHEAD;
 
 const MAGIC: [u8; 2] = *b"ld";
 

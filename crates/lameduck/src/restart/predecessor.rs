@@ -267,6 +267,11 @@ impl Desk {
                 }
             }
             if let Some(how) = self.process.ended() {
+                // What it had said before it died counts: without it a connection that it has read from would be taken
+                // back. Whoever is dead says no more, so this comes to an end.
+                while let Received::Message(message, _) = self.link.receive() {
+                    self.message(message);
+                }
                 self.step(Event::Exited(how));
             }
             if let Some(mut look) = look.filter(|_| self.giving.looks()) {

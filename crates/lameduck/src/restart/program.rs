@@ -65,6 +65,10 @@ impl Program {
             .env_remove("LISTEN_PID")
             .env_remove("LISTEN_FDS")
             .env_remove("LISTEN_FDNAMES");
+        if env::var("WATCHDOG_PID").is_ok_and(|id| id == std::process::id().to_string()) {
+            // It means the service's main process, which the successor is to be.
+            command.env_remove("WATCHDOG_PID");
+        }
         sockets.push(link);
         command.preserved_fds(sockets);
         command.spawn().map_err(|error| format!("cannot start {:?}: {error}", self.path))

@@ -193,9 +193,9 @@ impl Desk {
         let part = entries
             .into_iter()
             .map(|entry| entry.part)
-            .find(|part| part.is_server() && part.identity().name == server);
+            .find(|part| part.is_server() && part.identity().name == server && part.adopts());
         let Some(part) = part else {
-            // The server is none of ours: its connections stay where they are.
+            // No server of ours can have these: they stay where they are.
             return self.send(&Message::Taken { wave, count: 0 });
         };
         // Short of descriptors there are fewer than were sent; the first ones.

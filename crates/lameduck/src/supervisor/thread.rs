@@ -35,6 +35,7 @@ impl Notifier {
     fn reloading(&mut self) {}
     fn reloaded(&mut self) {}
     fn take_over(&mut self) {}
+    fn hold_back(&mut self) {}
 }
 
 /// How long the report may take to be written, at the last deadline.
@@ -171,6 +172,8 @@ impl Desk {
             }
             let before = self.machine.phase();
             self.step(Event::Time, now);
+            #[cfg(feature = "restart")]
+            self.hold_no_longer(now);
             self.advance();
             if self.machine.phase() != before {
                 // A part that was just told to stop knows deadlines that it did not know before.
@@ -188,7 +191,12 @@ impl Desk {
             }
             let draining = self.machine.phase() >= Phase::Draining;
             let look_at = (draining && self.watch.is_some()).then(|| now + LOOK);
-            let wakes = [self.machine.wake_at(), tick_at, self.let_go_by, look_at, notify_at];
+            #[cfg(feature = "restart")]
+            let held_until = self.held_until();
+            #[cfg(not(feature = "restart"))]
+            let held_until = None;
+            let wakes =
+                [self.machine.wake_at(), tick_at, self.let_go_by, look_at, notify_at, held_until];
             let next = wakes.into_iter().flatten().min();
             self.wait(next);
             let before = self.machine.phase();

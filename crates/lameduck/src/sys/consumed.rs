@@ -10,8 +10,8 @@ const CLOSE_WAIT: u8 = 8;
 /// How much was read from a socket and written to it since it is connected, by all processes that hold it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Used {
-    read: u64,
-    written: u64,
+    pub(crate) read: u64,
+    pub(crate) written: u64,
 }
 
 /// What was read and written so far. `None` if it is no TCP connection that is open for writing, or the kernel does

@@ -299,7 +299,6 @@ mod restart {
                 ("handler runs", REQUEST | DIRTY),
                 ("response streams", REQUEST | HEAD_OUT),
                 ("not yet with the kernel", DIRTY),
-                ("its body may still be read", SPOKEN | BODY_OPEN),
                 ("lingering close", LINGER),
                 ("upgraded", UPGRADED | REQUEST | HEAD_OUT),
             ] {
@@ -307,6 +306,16 @@ mod restart {
                 assert_eq!(verdict.directive, Directive::None, "{name}");
                 assert_eq!(verdict, ask(passable(flags), Mode::Serving, 101_000), "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn an_idle_connection_whose_last_body_may_still_be_read_drains_from_the_pause_on() {
+        // A proxy that took the body apart, for instance. Until then it has its ordinary limits.
+        let view = passable(SPOKEN | BODY_OPEN);
+        for now in [100_000, 100_249, 100_250, 109_000] {
+            assert_eq!(ask(view, Mode::Passing, now), ask(view, Mode::Serving, now));
+            assert_eq!(ask(view, Mode::Paused, now), ask(view, Mode::Draining, now));
         }
     }
 

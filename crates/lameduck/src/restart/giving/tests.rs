@@ -104,13 +104,13 @@ fn expected(state: At, event: &Event) -> (At, Vec<Action>) {
         (Event::Ready(_) | Event::Taken | Event::Time, _) => stay,
         (Event::Serving, At::Committed) => (At::Serving, vec![]),
         (Event::Serving, _) => stay,
-        (Event::Leaving { failed: why }, At::Starting | At::Sweeping) => {
+        (Event::Leaving { failed: why }, At::Starting | At::Sweeping | At::Committed) => {
             failed(false, Why::Leaving { failed: *why })
         }
-        (Event::Leaving { failed: true }, At::Committed | At::Serving) => {
+        (Event::Leaving { failed: true }, At::Serving) => {
             failed(false, Why::Leaving { failed: true })
         }
-        (Event::Leaving { failed: false }, At::Committed | At::Serving) => done,
+        (Event::Leaving { failed: false }, At::Serving) => done,
         (Event::Leaving { .. }, At::Broken | At::Asked | At::Terminated | At::Killed) => {
             failed(false, ending)
         }

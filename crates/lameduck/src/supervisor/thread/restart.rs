@@ -1,7 +1,7 @@
 //! What the supervisor does about restarts: begins them, waits for their end where it has to, and starts the sources of
 //! a successor when they are its turn. The hand-over itself has a thread of its own; nothing here waits for it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Desk;
 use crate::budget::Span;
@@ -9,6 +9,10 @@ use crate::lifecycle::HandOver;
 use crate::phase::{Event, Phase, SAME_SIGNAL, StopSignal};
 use crate::report::{Cause, Totals};
 use crate::restart::Predecessor;
+
+/// How long what begins a stop may wait for the end of a restart: longer than ending a successor takes
+/// (`restart::giving`). Only a restart whose thread hangs takes longer, in a folder on a dead file system for instance.
+const HELD: Duration = Duration::from_secs(8);
 
 /// How the supervisor stands with regard to restarts.
 #[derive(Default)]
@@ -152,6 +156,22 @@ impl Desk {
         true
     }
 
+    /// Until when what begins a stop waits for the end of a restart.
+    pub(super) fn held_until(&self) -> Option<Instant> {
+        self.restart.held.first().map(|(_, at)| *at + HELD)
+    }
+
+    /// Begins the stop that has waited for too long.
+    pub(super) fn hold_no_longer(&mut self, now: Instant) {
+        if self.held_until().is_some_and(|until| until <= now) {
+            self.journal.warn(format!(
+                "the restart has not ended within {}: stopping all the same",
+                Span(HELD)
+            ));
+            self.let_go_of_held();
+        }
+    }
+
     fn let_go_of_held(&mut self) {
         for (event, at) in std::mem::take(&mut self.restart.held) {
             self.step(event, at);
@@ -215,6 +235,8 @@ impl Desk {
                 }
             }
             HandOver::CalledOff => {
+                // The predecessor serves on, and speaks.
+                self.tell_manager(super::Notifier::hold_back);
                 let mut reason = "the predecessor called the restart off".to_owned();
                 self.with_predecessor(|predecessor| {
                     reason = format!(
@@ -235,6 +257,10 @@ impl Desk {
             self.at_begin = at_begin;
         }
         let failed = self.machine.outcome() == crate::Outcome::Failed;
+        if failed && self.is_successor() && !self.restart.free {
+            // The predecessor takes the service back. To the manager STOPPING=1 would be the end of it.
+            self.tell_manager(super::Notifier::hold_back);
+        }
         self.with_predecessor(|predecessor| predecessor.stopping(failed));
         // In any phase from here on a listener may be closed, and a second descriptor would keep it open.
         if let Some(restarts) = &self.brief.restarts {
