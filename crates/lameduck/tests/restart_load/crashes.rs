@@ -33,8 +33,8 @@ enum When {
 /// What a successor says at the commit, as the first thing.
 const COMMITTED: &str = "serving, in the place of the predecessor";
 
-/// What a predecessor says once it has taken back what it can, between the number and the end of the line.
-const CLOSED: &str = " connections closed, since the successor had them";
+/// What a predecessor says once it has taken back what it can, behind the number of connections.
+const CLOSED: &str = " closed, since the successor may have read from them";
 
 pub(crate) fn trials(needs: &Needs) -> Vec<Trial> {
     let transfer =
@@ -132,7 +132,8 @@ fn once(when: When, user: User, part: f64) -> Result<Harm, String> {
 /// How many connections a predecessor says that it did not take back.
 fn closed(text: &str) -> u64 {
     let before = text.split_once(CLOSED).map_or("", |(before, _)| before);
-    before.rsplit(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+    // "1 connection", "20 connections".
+    before.rsplit(' ').nth(1).and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 /// Waits until the process has so many descriptors.
