@@ -31,12 +31,16 @@ fn a_terminal_that_goes_away_stops_the_server_and_replaces_nothing() {
     let script = Script::new("");
     let log = crate::fixture::file("terminal.log");
     let text = "
-import os, pty, sys, time
+import os, pty, signal, sys, time
 pid, terminal = pty.fork()
 if pid == 0:
+    # As a shell in a terminal has it, whoever runs the tests.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     log = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)
     os.dup2(log, 1); os.dup2(log, 2)
     os.execv(sys.argv[2], sys.argv[2:])
+signal.signal(signal.SIGALRM, lambda *_: os.kill(pid, signal.SIGKILL))
+signal.alarm(60)
 while b'is ready' not in open(sys.argv[1], 'rb').read() if os.path.exists(sys.argv[1]) else True:
     time.sleep(0.01)
 os.close(terminal)

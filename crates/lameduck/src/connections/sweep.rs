@@ -1,6 +1,7 @@
 //! Which connections are told to pass themselves on, and how many at a time: waking thousands at once would hold up
 //! those that are busy beside them. Used by the supervisor thread alone; no I/O, and no clock of its own.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,8 +49,11 @@ impl Sweep {
         self.look_at <= now
     }
 
-    /// They were looked at, and these were found idle.
-    pub(super) fn found(&mut self, idle: Vec<Arc<Record>>, look_at: Duration) {
+    /// They were looked at, and these were found idle. Those that have been idle for the longest go first: what goes last
+    /// has the least time in which a successor that fails could do it harm, and the busy ones are those that may ask.
+    pub(super) fn found(&mut self, mut idle: Vec<Arc<Record>>, look_at: Duration) {
+        // From the end on they are told.
+        idle.sort_by_cached_key(|record| Reverse((record.view().since, record.begun())));
         self.queue = idle;
         self.look_at = look_at;
         self.looked = true;

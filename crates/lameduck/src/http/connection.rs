@@ -171,7 +171,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
     }
 
     /// Notes when the connection came into another state, once per poll at most: reading a clock for each
-    /// step of a request would cost more than all the rest. `true`: it fell silent, and those that do are passed on.
+    /// step of a request would cost more than all the rest. `true`: it fell silent, and those that do are passed on now.
     fn note_state(&mut self) -> bool {
         let flags = self.record.state.get();
         // What a request writes meanwhile does not make it another one.
@@ -183,7 +183,9 @@ impl<I: Io, S: Handle> Connection<I, S> {
         if now != self.last {
             self.last = now;
             match state {
-                0 => return self.record.fell_silent().passes(),
+                // Before the commit the supervisor's sweep finds it, behind those that have been idle for longer: a successor
+                // that dies in the middle of the transfer then has hardly a busy one.
+                0 => return self.record.fell_silent().is_paused(),
                 _ => self.record.touch(),
             }
         }

@@ -67,3 +67,18 @@ async fn it_is_over_once_all_were_looked_at_and_stays_so_whoever_comes_later() {
     sweep.begin();
     assert!(!sweep.is_over());
 }
+
+#[tokio::test]
+async fn those_that_have_been_idle_for_the_longest_go_first() {
+    let (members, records) = found(WAVE + 1);
+    // The first of them has just asked once more.
+    let busy = &records[0];
+    assert!(busy.begin(&http::Method::GET, None, 0));
+    busy.end(0, crate::connections::Ending::Completed);
+    busy.flushed();
+    let mut sweep = Sweep::default();
+    sweep.found(records.clone(), ms(50));
+    let _ = sweep.tell(ms(0));
+    assert_eq!(told(&members), WAVE);
+    assert_eq!(busy.directive(), Directive::None);
+}

@@ -114,6 +114,7 @@ fn a_client_that_waits_for_100_is_served_where_it_asked() {
     );
     assert!(client.head().starts_with("HTTP/1.1 100"));
     pair.pass_on();
+    pair.old.source.pause();
     a_while();
     client.send("hello");
     let got = client.answer();
