@@ -10,13 +10,13 @@ use bytes::Bytes;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 use tokio::net::{TcpStream, UnixStream};
+use tracing::Level;
 
 use super::frames::PREFACE;
 use super::listen::Accepted;
 use super::tracked::UNMISTAKABLE;
 use crate::connections::{Fate, Membership, Peer};
 use crate::parcel::Parcel;
-use tracing::Level;
 
 /// Makes a connection's I/O a socket that no runtime knows.
 pub(super) type Release<I> = fn(I) -> io::Result<OwnedFd>;

@@ -36,8 +36,8 @@ impl Service {
     ///
     /// It takes the signals from its first statement on, owns the tokio runtime (as many threads as
     /// `TOKIO_WORKER_THREADS` or the machine says) and leaves it behind at the end. Only `run` installs signal
-    /// handlers, takes over the sockets that `LISTEN_FDS` passes on, and may end the process: it does so itself where something was left behind, and in any case
-    /// within the budget + 200 ms.
+    /// handlers, takes over the sockets that `LISTEN_FDS` passes on, and may end the process: it does so itself where
+    /// something was left behind, and in any case within the budget + 200 ms.
     ///
     /// The setup opens what the service needs, in order, and declares its parts. A failure, a signal or its
     /// deadline ends the start: what was declared so far is closed.
