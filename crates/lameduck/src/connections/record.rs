@@ -158,17 +158,22 @@ impl Record {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether closing its socket says all that a shutdown before it would: it is HTTP/1 without TLS.
+    pub(crate) fn closes_at_once(&self) -> bool {
+        self.plain && !self.state.has(state::HTTP2)
+    }
+
     // What the connection's task says.
 
     /// The peer took bytes from us.
     #[inline]
     pub(crate) fn progressed(&self) {
-        self.progress.store(to_millis(self.server.next_tick()), Ordering::Relaxed);
+        self.progress.store(self.server.next_tick_millis(), Ordering::Relaxed);
     }
 
     /// HTTP/2: the peer took a part of a response's body.
     pub(crate) fn data_taken(&self) {
-        self.data.store(to_millis(self.server.next_tick()), Ordering::Relaxed);
+        self.data.store(self.server.next_tick_millis(), Ordering::Relaxed);
     }
 
     /// Whether the peer has taken no byte for as long as a connection may be silent.
@@ -191,7 +196,7 @@ impl Record {
         if mode >= Mode::Draining || mode.is_paused() {
             self.touch();
         } else {
-            self.since.store(to_millis(self.server.coarse()), Ordering::Relaxed);
+            self.since.store(self.server.coarse_millis(), Ordering::Relaxed);
         }
         mode
     }
@@ -242,7 +247,7 @@ impl Record {
             note: None,
             stream: None,
         });
-        self.since.store(to_millis(self.server.coarse()), Ordering::Relaxed);
+        self.since.store(self.server.coarse_millis(), Ordering::Relaxed);
         self.begun.store(self.begun().wrapping_add(1), Ordering::Relaxed);
         self.state.begin(flags)
     }

@@ -167,13 +167,26 @@ impl Connections {
     /// The time since the epoch as of the last tick: up to a second old, but free.
     #[inline]
     pub(super) fn coarse(&self) -> Duration {
-        Duration::from_millis(self.coarse.load(Ordering::Relaxed))
+        Duration::from_millis(self.coarse_millis())
+    }
+
+    /// The same in milliseconds, as records keep it: a request takes it several times, and would divide each time.
+    #[inline]
+    pub(super) fn coarse_millis(&self) -> u64 {
+        self.coarse.load(Ordering::Relaxed)
     }
 
     /// The next tick: the latest that it can be now. For what must not be over early, at no cost.
     #[inline]
     pub(super) fn next_tick(&self) -> Duration {
         self.coarse() + TICK
+    }
+
+    /// The same in milliseconds.
+    #[inline]
+    pub(super) fn next_tick_millis(&self) -> u64 {
+        const TICK_MILLIS: u64 = TICK.as_millis() as u64;
+        self.coarse_millis().saturating_add(TICK_MILLIS)
     }
 
     /// How many connections are open.
