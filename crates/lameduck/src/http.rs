@@ -8,6 +8,7 @@ mod frames;
 mod in_flight;
 mod late;
 pub(crate) mod listen;
+mod opening;
 #[cfg(feature = "restart")]
 mod parcels;
 mod peek;

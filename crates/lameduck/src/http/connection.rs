@@ -18,6 +18,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::in_flight::note_panic;
 #[cfg(feature = "restart")]
+use super::opening;
+#[cfg(feature = "restart")]
 use super::parcels::{self, Release};
 use super::service::{BoxError, Serve};
 #[cfg(feature = "http2")]
@@ -116,22 +118,24 @@ impl<I: Io, S: Handle> Connection<I, S> {
         Connection::on(Tracked::new(io, membership, http2), service, http2)
     }
 
-    /// Serves one of which something was read elsewhere.
-    #[cfg(feature = "restart")]
-    pub(super) fn adopted(
+    /// Serves one of which this was read before.
+    pub(super) fn begun(
         io: I,
         membership: Membership,
         service: S,
         http2: Option<bool>,
-        read_ahead: Bytes,
+        read: Bytes,
     ) -> Connection<I, S> {
         let http2 = if cfg!(feature = "http2") { http2 } else { Some(false) };
-        if !read_ahead.is_empty() {
+        if http2 == Some(true) {
+            membership.record().touch();
+        }
+        if !read.is_empty() {
             let head = if http2 == Some(true) { 0 } else { state::HEAD };
             membership.record().state.set(head | state::SPOKEN);
         }
         let mut io = Tracked::new(io, membership, http2);
-        io.unread(read_ahead);
+        io.unread(read);
         Connection::on(io, service, http2)
     }
 
@@ -502,7 +506,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
         let given = parcels::give(io, release, read_ahead, spoken, membership);
         let Err((io, read_ahead, membership)) = given else { return Next::Over };
         // There is no successor any more.
-        let http2 = parcels::protocol(spoken, &read_ahead);
+        let http2 = opening::protocol(spoken, &read_ahead);
         let mut io = Tracked::new(io, membership, http2);
         io.unread(read_ahead);
         self.begin_again(io);

@@ -12,9 +12,7 @@ use rustix::net::{AddressFamily, SocketType, sockopt};
 use tokio::net::{TcpStream, UnixStream};
 use tracing::Level;
 
-use super::frames::PREFACE;
 use super::listen::Accepted;
-use super::tracked::UNMISTAKABLE;
 use crate::connections::{Fate, Membership, Peer};
 use crate::parcel::Parcel;
 
@@ -106,24 +104,6 @@ pub(super) fn unpack(socket: OwnedFd, say: impl FnOnce(String)) -> Result<Arriva
         say(format!("a connection of the predecessor was lost: {error}"));
         Arrival::Ended
     }))
-}
-
-/// Which protocol an adopted connection speaks, as for [`super::connection::Connection::new`].
-pub(super) fn protocol(spoken: bool, read_ahead: &[u8]) -> Option<bool> {
-    let seen = &read_ahead[..read_ahead.len().min(PREFACE.len())];
-    if spoken || !PREFACE.starts_with(seen) {
-        Some(false)
-    } else if seen.len() >= UNMISTAKABLE {
-        Some(true)
-    } else {
-        None
-    }
-}
-
-/// What was read ahead, without the empty lines before a request, which mean nothing (RFC 9112, section 2.2).
-pub(super) fn without_empty_lines(read_ahead: Bytes) -> Bytes {
-    let empty = read_ahead.iter().take_while(|byte| b"\r\n".contains(byte)).count();
-    read_ahead.slice(empty..)
 }
 
 #[cfg(test)]

@@ -2,23 +2,26 @@
 //! would read it into, so that one that never speaks costs little.
 
 use std::future::Future;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-#[cfg(feature = "restart")]
 use bytes::Bytes;
+use tokio::io::{AsyncRead, ReadBuf};
 
+use super::opening::without_empty_lines;
 #[cfg(feature = "restart")]
 use super::parcels::give;
 use super::peek::{self, peek};
-#[cfg(feature = "restart")]
-use crate::connections::state;
-use crate::connections::{Directive, Fate, Membership, Record};
+use crate::connections::{Directive, Fate, Membership, Record, state};
 use crate::sys::{Guarded, Owning};
 
-/// A socket whose peer has not spoken. The future ends with it once it has, or has ended its stream; with `None`
-/// once a directive has ended the connection.
+/// How much of what a peer says first is taken at once: nearly all heads are shorter.
+const FIRST: usize = 2048;
+
+/// A socket whose peer has not spoken. The future ends with it, and with what its peer said first, once that has spoken or
+/// ended its stream; with `None` once a directive has ended the connection.
 pub(super) struct Silent<T: Owning> {
     socket: Option<Guarded<T, Record>>,
     record: Arc<Record>,
@@ -31,44 +34,82 @@ impl<T: Owning> Silent<T> {
         let record = Arc::clone(membership.record());
         Silent { socket: Some(socket), record, membership: Some(membership) }
     }
+
+    fn hand_on(&mut self, first: Bytes) -> Poll<Option<Spoken<T>>> {
+        let parts = self.socket.take().zip(self.membership.take());
+        Poll::Ready(parts.map(|(socket, membership)| Spoken { socket, membership, first }))
+    }
+}
+
+/// A socket whose peer has spoken, or ended its stream, or failed.
+pub(super) struct Spoken<T: Owning> {
+    /// In this order, so that the descriptor is closed before the record is told.
+    pub(super) socket: Guarded<T, Record>,
+    pub(super) membership: Membership,
+    /// What it said, without the empty lines before it. Nothing: the socket tells.
+    pub(super) first: Bytes,
+}
+
+/// Reads what the peer says first. Into memory of no connection's: an allocation for each that may never speak is what
+/// this module is to save.
+fn poll_first<T: Owning>(
+    socket: &mut Guarded<T, Record>,
+    record: &Record,
+    cx: &mut Context<'_>,
+) -> Poll<Bytes> {
+    let mut memory = [const { MaybeUninit::uninit() }; FIRST];
+    loop {
+        let mut first = ReadBuf::uninit(&mut memory);
+        // An error ends the connection, as the end of the stream does: HTTP, which reads again, sees that.
+        let read = ready!(Pin::new(&mut *socket).poll_read(cx, &mut first));
+        let said = first.filled();
+        if read.is_err() || said.is_empty() {
+            return Poll::Ready(Bytes::new());
+        }
+        let said = without_empty_lines(said);
+        if !said.is_empty() {
+            return Poll::Ready(Bytes::copy_from_slice(said));
+        }
+        record.state.set(state::SPOKEN);
+    }
 }
 
 impl<T: Owning> Future for Silent<T> {
-    type Output = Option<(Guarded<T, Record>, Membership)>;
+    type Output = Option<Spoken<T>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let record = &this.record;
         record.keep_waker(cx.waker());
         let directive = record.directive();
-        let Some(socket) = &this.socket else { return Poll::Ready(None) };
-        if socket.poll_readable(cx).is_pending() {
-            #[cfg(feature = "restart")]
-            if directive == Directive::PassOn {
-                record.done_with(directive);
-                return this.pass_on();
-            }
-            let closes = matches!(directive, Directive::CloseIdle | Directive::Cut);
-            if !closes {
-                record.done_with(directive);
-                return Poll::Pending;
-            }
-            // What has just come is for HTTP, which will find it there.
-            if record.remote().with(peek) != Some(peek::Seen::Bytes) {
-                record.set_fate(Fate::ClosedIdle);
-                this.socket = None;
-                this.membership = None;
-                return Poll::Ready(None);
-            }
+        let Some(socket) = &mut this.socket else { return Poll::Ready(None) };
+        if let Poll::Ready(first) = poll_first(socket, record, cx) {
+            return this.hand_on(first);
         }
-        Poll::Ready(this.socket.take().zip(this.membership.take()))
+        #[cfg(feature = "restart")]
+        if directive == Directive::PassOn {
+            record.done_with(directive);
+            return this.pass_on();
+        }
+        if !matches!(directive, Directive::CloseIdle | Directive::Cut) {
+            record.done_with(directive);
+            return Poll::Pending;
+        }
+        // What has just come is for HTTP, which will find it there.
+        if record.remote().with(peek) == Some(peek::Seen::Bytes) {
+            return this.hand_on(Bytes::new());
+        }
+        record.set_fate(Fate::ClosedIdle);
+        this.socket = None;
+        this.membership = None;
+        Poll::Ready(None)
     }
 }
 
 #[cfg(feature = "restart")]
 impl<T: Owning> Silent<T> {
     /// Passes the connection on to the successor.
-    fn pass_on(&mut self) -> Poll<Option<(Guarded<T, Record>, Membership)>> {
+    fn pass_on(&mut self) -> Poll<Option<Spoken<T>>> {
         if !self.record.is_passable() {
             return Poll::Pending;
         }

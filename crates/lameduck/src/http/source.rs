@@ -15,10 +15,11 @@ use super::close::{self, Closed, Way};
 use super::connection::{Connection, Handle, Io};
 use super::late;
 use super::listen::{Accepted, Incoming, Listener};
+use super::opening;
 #[cfg(feature = "restart")]
 use super::parcels::{self, Arrival};
 use super::peek::{self, peek};
-use super::silent::Silent;
+use super::silent::{Silent, Spoken};
 #[cfg(feature = "tls")]
 use super::tls::{self, Tls};
 #[cfg(feature = "restart")]
@@ -255,15 +256,16 @@ impl Door {
         if read_ahead.is_empty() {
             let silent = Silent::new(stream, membership);
             drop(runtime.spawn(async move {
-                if let Some((stream, membership)) = silent.await {
-                    let connection = Connection::new(stream, membership, service(), http2);
+                if let Some(Spoken { socket, membership, first }) = silent.await {
+                    let http2 = opening::protocol(http2 == Some(false), &first);
+                    let connection = Connection::begun(socket, membership, service(), http2, first);
                     Box::new(connection.passable(Guarded::into_fd)).await;
                 }
             }));
             return;
         }
         drop(runtime.spawn(async move {
-            let connection = Connection::adopted(stream, membership, service(), http2, read_ahead);
+            let connection = Connection::begun(stream, membership, service(), http2, read_ahead);
             Box::new(connection.passable(Guarded::into_fd)).await;
         }));
     }
@@ -314,9 +316,10 @@ impl Door {
         // Not within the future: if that is dropped before its first poll, the socket must go before the membership.
         let silent = Silent::new(stream, membership);
         drop(self.connections.shared().runtime().spawn(async move {
-            if let Some((stream, membership)) = silent.await {
+            if let Some(Spoken { socket, membership, first }) = silent.await {
                 // In a box: tokio moves a task's future four times, most of them after its end.
-                let connection = Connection::new(stream, membership, service, None);
+                let http2 = opening::protocol(false, &first);
+                let connection = Connection::begun(socket, membership, service, http2, first);
                 #[cfg(feature = "restart")]
                 let connection = connection.passable(Guarded::into_fd);
                 Box::new(connection).await;
@@ -693,12 +696,12 @@ impl Part for Source {
             Ok(Arrival::Ended) => return Ok(()),
             Err(socket) => return Err(Parcel { socket, read_ahead, spoken, idle }),
         };
-        let http2 = parcels::protocol(spoken, &read_ahead);
+        let read_ahead = read_ahead.slice_ref(opening::without_empty_lines(&read_ahead));
+        let http2 = opening::protocol(spoken, &read_ahead);
         let membership = door.connections.adopt(peer, idle);
         if spoken {
             membership.record().state.set(state::SPOKEN);
         }
-        let read_ahead = parcels::without_empty_lines(read_ahead);
         adopter(Arc::clone(door), accepted, membership, http2, read_ahead);
         Ok(())
     }

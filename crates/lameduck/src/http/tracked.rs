@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use super::frames::{Frames, PONG, PREFACE};
+use super::opening::UNMISTAKABLE;
 use super::peek;
 use crate::connections::{Membership, Mode, Record, state};
 use crate::sys::unacknowledged;
@@ -22,10 +23,6 @@ use crate::sys::unacknowledged;
 const LINGER: Duration = Duration::from_secs(1);
 /// How often that is done in ordinary life for an HTTP/2 peer that has not got all of its responses.
 const SERVING_LINGERS: u8 = 10;
-
-/// How many bytes of the preface no HTTP/1 request begins with: the method PRI is reserved for it (RFC 9113,
-/// section 3.4). A peer that stops in the middle of the rest is no half head to wait for.
-pub(super) const UNMISTAKABLE: usize = b"PRI ".len();
 
 /// What a head ends with.
 const END_OF_HEAD: u32 = u32::from_be_bytes(*b"\r\n\r\n");
@@ -175,45 +172,85 @@ impl<I> Tracked<I> {
     }
 }
 
-impl<I: AsyncRead + Unpin> AsyncRead for Tracked<I> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
+impl<I: AsyncRead + Unpin> Tracked<I> {
+    /// HTTP/1: notes what the new bytes say, which are some. `false`: they meant nothing and are gone; read on.
+    #[inline]
+    fn hear_http1(&mut self, buf: &mut ReadBuf<'_>, before: usize) -> bool {
+        let record = self.membership.record();
+        let flags = record.state.get();
+        if flags & (state::REQUEST | state::HEAD) == 0 {
+            if matches!(buf.filled()[before..].first(), Some(b'\r' | b'\n')) {
+                if !self.hear_lines(flags, buf, before) {
+                    return false;
+                }
+            } else {
+                record.state.set(state::HEAD | state::SPOKEN);
+            }
+        }
+        self.tail = tail_of(self.tail, &buf.filled()[before..]);
+        true
+    }
+
+    /// The same where no request is under way and the new bytes begin with the end of a line.
+    #[cold]
+    fn hear_lines(&self, flags: u32, buf: &mut ReadBuf<'_>, before: usize) -> bool {
+        let record = self.record();
+        // What is left of a body that nobody read is hyper's to skip; and the end of a head of which it has read the rest
+        // along with the request before is no empty line.
+        let between = flags & state::BODY_OPEN == 0 && self.tail == END_OF_HEAD;
+        if between && !strip_empty_lines(buf, before) {
+            record.state.set(state::SPOKEN);
+            return false;
+        }
+        // Behind a body they are empty lines, or the end of a head that hyper has: it knows.
+        let lines = flags & state::BODY_OPEN == 0
+            && buf.filled()[before..].iter().all(|byte| b"\r\n".contains(byte));
+        record.state.set(if lines { state::SPOKEN } else { state::HEAD | state::SPOKEN });
+        true
+    }
+
+    /// Reads where the protocol is not yet known, or HTTP/2, or something is to be read again.
+    fn poll_read_otherwise(
+        &mut self,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
         loop {
             let before = buf.filled().len();
-            let replays = !this.replay.is_empty() && !matches!(this.speech, Speech::Unknown);
+            let replays = !self.replay.is_empty() && !matches!(self.speech, Speech::Unknown);
             if replays {
-                let count = this.replay.len().min(buf.remaining());
-                buf.put_slice(&this.replay[..count]);
-                this.replay.advance(count);
+                let count = self.replay.len().min(buf.remaining());
+                buf.put_slice(&self.replay[..count]);
+                self.replay.advance(count);
+                if self.replay.is_empty() {
+                    // Its memory is not held for the connection's life.
+                    self.replay = Bytes::new();
+                }
             } else {
-                if let Speech::Http2 { received: frames, .. } = &this.speech
-                    && this.membership.record().state.has(state::PONG)
+                if let Speech::Http2 { received: frames, .. } = &self.speech
+                    && self.membership.record().state.has(state::PONG)
                     && frames.at_boundary()
                     && buf.remaining() >= PONG.len()
                 {
-                    this.membership.record().state.clear(state::PONG);
+                    self.membership.record().state.clear(state::PONG);
                     if !frames.has_ponged() {
                         buf.put_slice(&PONG);
                         return Poll::Ready(Ok(()));
                     }
                 }
-                ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
+                ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
             }
             if buf.filled().len() == before {
-                if matches!(this.speech, Speech::Unknown) && !this.replay.is_empty() {
+                if matches!(self.speech, Speech::Unknown) && !self.replay.is_empty() {
                     // The peer ended in the middle of what could have become a preface.
-                    this.speech = Speech::Http1;
+                    self.speech = Speech::Http1;
                     continue;
                 }
                 return Poll::Ready(Ok(()));
             }
-            match &mut this.speech {
+            match &mut self.speech {
                 Speech::Unknown => {
-                    let record = this.membership.record();
+                    let record = self.membership.record();
                     if !record.state.has(state::HEAD) {
                         if !strip_empty_lines(buf, before) {
                             record.state.set(state::SPOKEN);
@@ -221,41 +258,23 @@ impl<I: AsyncRead + Unpin> AsyncRead for Tracked<I> {
                         }
                         record.state.set(state::HEAD | state::SPOKEN);
                     }
-                    if !this.listen_for_preface(buf, before) {
-                        this.tail = tail_of(this.tail, &buf.filled()[before..]);
+                    if !self.listen_for_preface(buf, before) {
+                        self.tail = tail_of(self.tail, &buf.filled()[before..]);
                         return Poll::Ready(Ok(()));
                     }
-                    if matches!(this.speech, Speech::Http2 { .. }) {
+                    if matches!(self.speech, Speech::Http2 { .. }) {
                         // The connection's task sees the flag and changes over to HTTP/2.
                         return Poll::Pending;
                     }
                 }
                 Speech::Http1 => {
-                    let record = this.membership.record();
-                    let flags = record.state.get();
-                    if flags & (state::REQUEST | state::HEAD) == 0 {
-                        // What is left of a body that nobody read is hyper's to skip; and the end of a head of which it
-                        // has read the rest along with the request before is no empty line.
-                        let between = flags & state::BODY_OPEN == 0 && this.tail == END_OF_HEAD;
-                        if between && !strip_empty_lines(buf, before) {
-                            record.state.set(state::SPOKEN);
-                            continue;
-                        }
-                        // Behind a body they are empty lines, or the end of a head that hyper has: it knows.
-                        let lines = flags & state::BODY_OPEN == 0
-                            && buf.filled()[before..].iter().all(|byte| b"\r\n".contains(byte));
-                        record.state.set(if lines {
-                            state::SPOKEN
-                        } else {
-                            state::HEAD | state::SPOKEN
-                        });
+                    if self.hear_http1(buf, before) {
+                        return Poll::Ready(Ok(()));
                     }
-                    this.tail = tail_of(this.tail, &buf.filled()[before..]);
-                    return Poll::Ready(Ok(()));
                 }
                 Speech::Http2 { received: frames, .. } => {
                     frames.feed(&buf.filled()[before..]);
-                    let record = this.membership.record();
+                    let record = self.membership.record();
                     if !record.state.has(state::SETTLED) && frames.is_settled() {
                         record.state.set(state::SETTLED);
                     }
@@ -263,6 +282,25 @@ impl<I: AsyncRead + Unpin> AsyncRead for Tracked<I> {
                 }
             }
         }
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Tracked<I> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        // A kept connection reads twice for each request: nothing but what that needs stands here.
+        while matches!(this.speech, Speech::Http1) && this.replay.is_empty() {
+            let before = buf.filled().len();
+            ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
+            if buf.filled().len() == before || this.hear_http1(buf, before) {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        this.poll_read_otherwise(cx, buf)
     }
 }
 
@@ -316,12 +354,15 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
             match &mut this.closing {
                 Closing::Done => return Poll::Ready(Ok(())),
                 Closing::No => {
+                    let record = this.membership.record();
+                    if record.closes_at_once() && !is_unread(record) {
+                        // The descriptor is closed next, which ends the stream as well: a system call less.
+                        this.closing = Closing::Done;
+                        continue;
+                    }
                     ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
-                    let record = this.record();
-                    let flags = record.state.get();
-                    let unread = flags & (state::BODY_OPEN | state::HEAD) != 0
-                        || record.remote().with(peek) == Some(peek::Seen::Bytes);
-                    if unread || owes(record) {
+                    let record = this.membership.record();
+                    if is_unread(record) || owes(record) {
                         // Whatever still comes is not answered any more.
                         record.state.clear(state::HEAD);
                         record.state.set(state::LINGER);
@@ -370,6 +411,12 @@ fn strip_empty_lines(buf: &mut ReadBuf<'_>, before: usize) -> bool {
     new.copy_within(empty.., 0);
     buf.set_filled(before + left);
     left > 0
+}
+
+/// Whether something of what the peer sent is not read.
+fn is_unread(record: &Record) -> bool {
+    record.state.get() & (state::BODY_OPEN | state::HEAD) != 0
+        || record.remote().with(peek) == Some(peek::Seen::Bytes)
 }
 
 /// Whether an HTTP/2 peer has not got all that was sent. Unlike one of HTTP/1, it goes on sending (WINDOW_UPDATE)

@@ -33,17 +33,19 @@ fn drain(connections: &Connections) {
 }
 
 #[test]
-fn it_waits_for_the_first_byte_and_leaves_it_in_the_socket() {
+fn it_waits_for_the_first_bytes_and_hands_them_on_with_the_socket() {
     run(async |connections| {
         let (mut client, mut silent) = pair(&connections).await;
         let quiet = tokio::time::timeout(Duration::from_millis(50), &mut silent).await;
         assert!(quiet.is_err(), "nobody spoke");
         client.write_all(b"GET").await.unwrap();
-        let (mut socket, membership) = silent.await.expect("a socket");
-        let mut head = [0; 3];
-        socket.read_exact(&mut head).await.unwrap();
-        assert_eq!((&head, connections.len()), (b"GET", 1));
-        drop((socket, membership));
+        let mut spoken = silent.await.expect("a socket");
+        assert_eq!((&spoken.first[..], connections.len()), (&b"GET"[..], 1));
+        client.write_all(b" /").await.unwrap();
+        let mut more = [0; 2];
+        spoken.socket.read_exact(&mut more).await.unwrap();
+        assert_eq!(&more, b" /");
+        drop(spoken);
         assert_eq!(connections.len(), 0);
     });
 }
@@ -53,8 +55,35 @@ fn a_peer_that_leaves_without_a_word_is_handed_on_to_be_seen_off() {
     run(async |connections| {
         let (client, silent) = pair(&connections).await;
         drop(client);
-        let (mut socket, _membership) = silent.await.expect("a socket");
-        assert_eq!(socket.read(&mut [0; 1]).await.unwrap(), 0);
+        let mut spoken = silent.await.expect("a socket");
+        assert!(spoken.first.is_empty());
+        assert_eq!(spoken.socket.read(&mut [0; 1]).await.unwrap(), 0);
+    });
+}
+
+#[test]
+fn what_does_not_fit_waits_in_the_socket() {
+    run(async |connections| {
+        let (mut client, silent) = pair(&connections).await;
+        let long = vec![b'x'; FIRST + 100];
+        client.write_all(&long).await.unwrap();
+        drop(client);
+        let mut spoken = silent.await.expect("a socket");
+        let mut all = spoken.first.to_vec();
+        spoken.socket.read_to_end(&mut all).await.unwrap();
+        assert_eq!(all.len(), long.len());
+    });
+}
+
+#[test]
+fn empty_lines_are_no_word() {
+    run(async |connections| {
+        let (mut client, mut silent) = pair(&connections).await;
+        client.write_all(b"\r\n\n").await.unwrap();
+        let quiet = tokio::time::timeout(Duration::from_millis(50), &mut silent).await;
+        assert!(quiet.is_err(), "nothing was said");
+        client.write_all(b"\r\nGET").await.unwrap();
+        assert_eq!(&silent.await.expect("a socket").first[..], b"GET");
     });
 }
 

@@ -4,9 +4,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use proptest::prelude::*;
 
-use super::super::{protocol, without_empty_lines};
 use super::pair::*;
 use crate::parcel::Parcel;
 use crate::part::Part as _;
@@ -166,28 +164,6 @@ fn after_a_restart_that_came_to_nothing_all_is_as_before_and_can_be_passed_on() 
     pair.pass_on();
     until("they are passed on", || pair.new.open() == 2);
     assert_eq!((client.get("/new").by(), late.get("/new").by()), ("new", "new"));
-}
-
-proptest! {
-    #[test]
-    fn whatever_was_read_ahead_its_protocol_is_known_or_it_may_yet_be_a_preface(
-        spoken: bool,
-        bytes in prop_oneof![
-            prop::collection::vec(any::<u8>(), 0..40),
-            (0_usize..24).prop_map(|count| b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..count].to_vec()),
-        ],
-    ) {
-        let seen = protocol(spoken, &bytes);
-        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".starts_with(&bytes[..bytes.len().min(24)]);
-        let expected = match (spoken || !preface, bytes.len()) {
-            (true, _) => Some(false),
-            (false, 0..4) => None,
-            (false, _) => Some(true),
-        };
-        prop_assert_eq!(seen, expected);
-        let left = without_empty_lines(Bytes::from(bytes.clone()));
-        prop_assert!(bytes.ends_with(&left) && !matches!(left.first(), Some(b'\r' | b'\n')));
-    }
 }
 
 #[test]
