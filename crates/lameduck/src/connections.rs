@@ -10,6 +10,7 @@
 mod judge;
 mod limits;
 mod mode;
+mod path;
 mod peer;
 mod record;
 mod request;
@@ -21,6 +22,7 @@ mod sweep;
 pub(crate) use self::judge::Directive;
 pub(crate) use self::limits::Limits;
 pub(crate) use self::mode::Mode;
+use self::path::Path;
 pub(crate) use self::peer::Peer;
 pub(crate) use self::record::{Fate, Record};
 pub(crate) use self::request::{Ending, Request};

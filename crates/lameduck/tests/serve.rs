@@ -333,3 +333,34 @@ async fn a_service_that_panics_when_called_answers_500_and_harms_no_other_reques
     let named = |name: &str| report.panics.first.iter().any(|message| message.contains(name));
     assert!(named("POST /panic") && named("GET /panic") && named("called in vain"), "{report}");
 }
+
+/// Our own answer to the second would be taken for the answer to the first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_panics_when_called_answers_for_nobody_else() {
+    use lameduck::http::Body;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    type Answer = Result<http::Response<axum::body::Body>, std::convert::Infallible>;
+    let stop = StopHandle::new();
+    let (tell, told) = oneshot::channel();
+    let serving = service().serve(&stop, async move |setup: &mut Setup| {
+        let service = hyper::service::service_fn(|request: http::Request<Body>| {
+            assert!(request.uri().path() != "/panic", "called in vain");
+            async move { Answer::Ok(http::Response::new("first".into())) }
+        });
+        let _ = tell.send(setup.http_hyper("hyper", "127.0.0.1:0", service).local_addr());
+        Ok(())
+    });
+    let task = spawn(serving);
+    let addr = told.await.expect("the setup ran").expect("an address");
+    let mut client = tokio::net::TcpStream::connect(addr).await.expect("a connection");
+    let both = b"GET / HTTP/1.1\r\nHost: test\r\n\r\nGET /panic HTTP/1.1\r\nHost: test\r\n\r\n";
+    client.write_all(both).await.expect("sent");
+    let mut got = String::new();
+    client.read_to_string(&mut got).await.expect("text to the end");
+    let (first, second) = got.split_once("first").expect("the first answer");
+    assert!(first.starts_with("HTTP/1.1 200"), "{got}");
+    assert!(second.starts_with("HTTP/1.1 500") && second.ends_with("failed.\n"), "{got}");
+    stop.stop("enough");
+    let report = task.await.expect("a report");
+    assert_eq!(report.panics.count, 1, "{report}");
+}

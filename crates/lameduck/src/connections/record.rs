@@ -68,6 +68,8 @@ pub(crate) struct Record {
     begun: AtomicU32,
     /// HTTP/1: how the last request ended, while its response is not yet with the kernel whole.
     unflushed: AtomicU8,
+    /// HTTP/1: the request has to be forgotten at its end.
+    forgets: AtomicBool,
     completed: AtomicU32,
     answered_503: AtomicU32,
     interrupted: AtomicU32,
@@ -101,6 +103,7 @@ impl Record {
             pong: AtomicU64::new(0),
             begun: AtomicU32::new(0),
             unflushed: AtomicU8::new(0),
+            forgets: AtomicBool::new(false),
             completed: AtomicU32::new(0),
             answered_503: AtomicU32::new(0),
             interrupted: AtomicU32::new(0),
@@ -161,6 +164,19 @@ impl Record {
     /// Whether closing its socket says all that a shutdown before it would: it is HTTP/1 without TLS.
     pub(crate) fn closes_at_once(&self) -> bool {
         self.plain && !self.state.has(state::HTTP2)
+    }
+
+    /// Calls `f` with a request that is in flight.
+    fn with_request<R>(&self, key: u32, f: impl FnOnce(&mut Request) -> R) -> Option<R> {
+        if key == 0 && !self.has_first() {
+            return None;
+        }
+        self.requests().get(key).map(f)
+    }
+
+    /// HTTP/1: whether a request has begun whose response is not yet with the kernel whole.
+    fn has_first(&self) -> bool {
+        self.state.has(state::REQUEST) || self.unflushed.load(Ordering::Relaxed) != 0
     }
 
     // What the connection's task says.
@@ -240,13 +256,8 @@ impl Record {
     pub(crate) fn begin(&self, method: &Method, path: Option<&PathAndQuery>, flags: u32) -> bool {
         // hyper begins a request behind another whose response it has not yet written off.
         self.flushed();
-        self.requests().set_first(Request {
-            method: method.clone(),
-            path: path.cloned(),
-            route: None,
-            note: None,
-            stream: None,
-        });
+        let forgets = self.requests().set_first(method, path);
+        self.forgets.store(forgets, Ordering::Relaxed);
         self.since.store(self.server.coarse_millis(), Ordering::Relaxed);
         self.begun.store(self.begun().wrapping_add(1), Ordering::Relaxed);
         self.state.begin(flags)
@@ -262,13 +273,7 @@ impl Record {
     ) -> u32 {
         let stream = Stream::new(self.server.coarse(), grpc);
         let mut requests = self.requests();
-        let key = requests.insert(Request {
-            method: method.clone(),
-            path: path.cloned(),
-            route: None,
-            note: None,
-            stream: Some(stream),
-        });
+        let key = requests.insert(Request::new(method, path, Some(stream)));
         self.begun.store(self.begun().wrapping_add(1), Ordering::Relaxed);
         let flags = state::REQUEST | state::SPOKEN;
         if self.state.get() & flags != flags {
@@ -376,8 +381,8 @@ impl Record {
                 // Counted by the supervisor when it answered, or when the connection went.
                 return;
             }
-            self.state.clear(state::REQUEST | state::HEAD_OUT | state::BODY_WAIT);
             self.unflushed.store(ending as u8, Ordering::Relaxed);
+            self.state.clear(state::REQUEST | state::HEAD_OUT | state::BODY_WAIT);
             return;
         }
         // Dropped once the lock is free.
@@ -409,7 +414,9 @@ impl Record {
 
     fn forget_first(&self, ending: Ending) {
         self.unflushed.store(0, Ordering::Relaxed);
-        self.requests().remove_first();
+        if self.forgets.load(Ordering::Relaxed) {
+            self.requests().remove_first();
+        }
         self.count(ending);
     }
 
@@ -437,17 +444,22 @@ impl Record {
 
     /// The name of a request, for the log.
     pub(crate) fn name_of(&self, key: u32) -> String {
-        self.requests().get(key).map(|request| request.name()).unwrap_or_default()
+        self.with_request(key, |request| request.name()).unwrap_or_default()
     }
 
     /// HTTP/1: the method of the request in flight.
     pub(crate) fn method(&self) -> Option<Method> {
-        self.requests().get(0).map(|request| request.method.clone())
+        self.with_request(0, |request| request.method.clone())
     }
 
     fn count(&self, ending: Ending) {
         let counter = match ending {
-            Ending::Completed => &self.completed,
+            // Written by the connection's task alone, or under the lock of its streams.
+            Ending::Completed => {
+                let completed = self.completed.load(Ordering::Relaxed);
+                self.completed.store(completed.wrapping_add(1), Ordering::Relaxed);
+                return;
+            }
             Ending::Answered503 => &self.answered_503,
             Ending::Interrupted => &self.interrupted,
             Ending::Cut => &self.cut,
@@ -640,9 +652,11 @@ impl Record {
             flags if flags & state::HEAD != 0 => "reading the head",
             _ => return Vec::new(),
         };
+        let has_first = self.has_first();
         let mut requests = self.requests();
         let mut stuck: Vec<Stuck> = requests
             .iter()
+            .filter(|(key, _)| *key != 0 || has_first)
             .map(|(key, request)| {
                 let (doing, age) = match &request.stream {
                     None => (http1, age),
@@ -717,9 +731,8 @@ impl Scope for Record {
     }
 
     fn note(&self, key: u32, text: String) {
-        if let Some(request) = self.requests().get(key) {
-            request.note = Some(text);
-        }
+        self.with_request(key, |request| request.note = Some(text));
+        self.forgets.store(true, Ordering::Relaxed);
     }
 
     fn progress(&self, key: u32, done: u64, of: u64) {
@@ -729,9 +742,8 @@ impl Scope for Record {
 
     #[cfg(feature = "axum")]
     fn route(&self, key: u32, route: Arc<str>) {
-        if let Some(request) = self.requests().get(key) {
-            request.route = Some(route);
-        }
+        self.with_request(key, |request| request.route = Some(route));
+        self.forgets.store(true, Ordering::Relaxed);
     }
 }
 

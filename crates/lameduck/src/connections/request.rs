@@ -8,14 +8,13 @@ use http::Method;
 use http::uri::PathAndQuery;
 use slab::Slab;
 
-use super::Limits;
+use super::{Limits, Path};
 
 /// One request in flight.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) method: Method,
-    /// Kept with its query, because taking it off would allocate; shown without.
-    pub(crate) path: Option<PathAndQuery>,
+    pub(crate) path: Path,
     pub(crate) route: Option<Arc<str>>,
     pub(crate) note: Option<String>,
     /// HTTP/2 only: HTTP/1 keeps these for the whole connection.
@@ -96,11 +95,23 @@ impl Stream {
 }
 
 impl Request {
+    /// One that has just begun.
+    pub(crate) fn new(
+        method: &Method,
+        path: Option<&PathAndQuery>,
+        stream: Option<Stream>,
+    ) -> Request {
+        Request { method: method.clone(), path: Path::new(path), route: None, note: None, stream }
+    }
+
+    /// Whether it has something that is not to be kept beyond its end.
+    fn is_more_than_a_name(&self) -> bool {
+        self.path.is_long() || self.route.is_some() || self.note.is_some()
+    }
+
     /// `GET /items/{id}` where the route is known, else the path without its query.
     pub(crate) fn name(&self) -> String {
-        let path = self.route.as_deref();
-        let path = path.or(self.path.as_ref().map(PathAndQuery::path)).unwrap_or("*");
-        format!("{} {path}", self.method)
+        format!("{} {}", self.method, self.route.as_deref().unwrap_or(self.path.as_str()))
     }
 }
 
@@ -129,7 +140,8 @@ impl Ending {
     }
 }
 
-/// The requests in flight on one connection. HTTP/1 has one at most, which is kept in place.
+/// The requests in flight on one connection. HTTP/1 has one at most, which is kept in place, and beyond its end: the next
+/// one is written over it. Whether it is in flight is the record's to know.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     first: Option<Request>,
@@ -137,9 +149,17 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// Keeps the only request of an HTTP/1 connection; its key is 0.
-    pub(crate) fn set_first(&mut self, request: Request) {
-        self.first = Some(request);
+    /// Keeps the only request of an HTTP/1 connection; its key is 0. `true`: it has to be forgotten at its end.
+    #[inline]
+    pub(crate) fn set_first(&mut self, method: &Method, path: Option<&PathAndQuery>) -> bool {
+        let Some(first) = self.first.as_mut().filter(|first| !first.is_more_than_a_name()) else {
+            return self.first.insert(Request::new(method, path, None)).is_more_than_a_name();
+        };
+        if first.method != *method {
+            first.method = method.clone();
+        }
+        first.path.set(path);
+        first.path.is_long()
     }
 
     /// Keeps a request of an HTTP/2 connection. Its key is never 0.

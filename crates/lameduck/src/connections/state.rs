@@ -40,16 +40,13 @@ pub(crate) const LINGER: u32 = 1 << 14;
 pub(crate) const PONG: u32 = 1 << 15;
 /// The connection's I/O object is gone, and what was in flight on it has been counted.
 pub(crate) const GONE: u32 = 1 << 16;
-/// HTTP/1: what serves the request panicked outside of its future, before a response.
-pub(crate) const PANICKED: u32 = 1 << 17;
-
 /// A TLS handshake is under way; with `HEAD` if the peer has sent something of it.
-pub(crate) const HANDSHAKE: u32 = 1 << 18;
+pub(crate) const HANDSHAKE: u32 = 1 << 17;
 
 /// Nobody will read the body of the last request any more, so hyper has dealt with what is left of it once it is polled.
-pub(crate) const BODY_LEFT: u32 = 1 << 19;
+pub(crate) const BODY_LEFT: u32 = 1 << 18;
 /// This restart does not pass it on: the successor did not take it, or hyper was in the middle of something.
-pub(crate) const KEPT: u32 = 1 << 20;
+pub(crate) const KEPT: u32 = 1 << 19;
 
 /// Whether all that was asked on an HTTP/1 connection is answered, the kernel has the answers, and nobody may still
 /// read a request's body off it: what comes next is the beginning of a request, or was one already.

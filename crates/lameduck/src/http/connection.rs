@@ -523,7 +523,9 @@ impl<I: Io, S: Handle> Connection<I, S> {
         let record = &self.record;
         note_panic(record, 0, "service", message);
         let method = record.method();
-        if !record.state.has(state::PANICKED) || !record.claim(state::ANSWERED | state::DIRTY) {
+        // hyper calls the service once all before it is with the kernel.
+        let asks = record.state.get() & (state::REQUEST | state::HEAD_OUT) == state::REQUEST;
+        if !asks || !record.claim(state::ANSWERED | state::DIRTY) {
             record.set_fate(Fate::Cut);
             return Next::Over;
         }

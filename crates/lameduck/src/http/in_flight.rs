@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::connections::{Ending, Record, state};
+use crate::connections::{Ending, Record};
 
 /// One request in flight.
 #[derive(Debug)]
@@ -52,8 +52,7 @@ impl InFlight {
     #[cold]
     fn gave_up(&self) {
         if self.key == 0 && std::thread::panicking() {
-            // Nothing of its response is out: the connection, which catches the panic, answers and ends it.
-            self.record.state.set(state::PANICKED);
+            // The connection, which catches the panic, answers and ends it.
             return;
         }
         let ending = if self.is_over() { Ending::Cut } else { Ending::Gone };

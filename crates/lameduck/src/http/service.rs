@@ -71,16 +71,20 @@ where
             }
         };
         let watch = has_body.then(|| (Arc::clone(record), key));
-        let in_flight = Some(InFlight::new(Arc::clone(record), key));
         let call = |request: Request<Incoming>| {
             self.service.call(request.map(|body| Body::new(body, watch)))
         };
         if !HTTP2 {
             // Should the service panic before it returns its future, the connection sees to it: to catch that here would
-            // move the request twice more.
+            // move the request twice more. With nothing to tidy up then, and nothing between this and the call, the
+            // future is made where it stays.
             let handler = Some(call(request));
-            return Handling { handler, in_flight, traits, seen: false, lost, panicked: None };
+            let mut handling =
+                Handling { handler, in_flight: None, traits, seen: false, lost, panicked: None };
+            handling.in_flight = Some(InFlight::new(Arc::clone(record), key));
+            return handling;
         }
+        let in_flight = Some(InFlight::new(Arc::clone(record), key));
         let mut handling =
             Handling { handler: None, in_flight, traits, seen: false, lost, panicked: None };
         let mut lifecycle = Some(Lifecycle::new(Arc::clone(record) as _, key));
@@ -208,7 +212,7 @@ enum Reason {
 
 /// The handler's response, made part of the connection's life.
 fn respond<B>(
-    response: Response<B>,
+    mut response: Response<B>,
     guard: InFlight,
     traits: Traits,
 ) -> Result<Response<ResponseBody<B>>, BoxError>
@@ -217,7 +221,6 @@ where
     B::Error: Into<BoxError>,
 {
     let http1 = guard.key() == 0;
-    let mut response = response;
     let status = response.status();
     let upgrade =
         status == StatusCode::SWITCHING_PROTOCOLS || (traits.connect && status.is_success());

@@ -1,6 +1,8 @@
 //! A tower service as what serves a connection's requests.
 
+use std::cell::RefCell;
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -8,13 +10,30 @@ use pin_project_lite::pin_project;
 
 use super::service::BoxError;
 
-/// A tower service as what serves a connection's requests. Each request has a clone of it.
+/// A tower service as what serves a connection's requests. Each connection has a clone of it.
 ///
 /// Nearly all services are always ready. So readiness is asked for at once, without anybody to wake: only where
-/// the service is not ready the request waits in the future. hyper-util's `TowerToHyperService` puts every
-/// request into its future and takes it out again.
-#[derive(Clone, Debug)]
-pub(crate) struct Tower<S>(pub(crate) S);
+/// the service is not ready the request waits in the future, with the service that it waits for, and the connection has
+/// another clone from then on. hyper-util's `TowerToHyperService` puts every request into its future and takes it out
+/// again, and clones the service each time.
+#[derive(Debug)]
+pub(crate) struct Tower<S> {
+    service: S,
+    /// The one that is called.
+    kept: RefCell<Option<S>>,
+}
+
+impl<S> Tower<S> {
+    pub(crate) fn new(service: S) -> Tower<S> {
+        Tower { service, kept: RefCell::new(None) }
+    }
+}
+
+impl<S: Clone> Clone for Tower<S> {
+    fn clone(&self) -> Tower<S> {
+        Tower::new(self.service.clone())
+    }
+}
 
 impl<S, R> hyper::service::Service<R> for Tower<S>
 where
@@ -25,14 +44,42 @@ where
     type Error = BoxError;
     type Future = Answering<S, R>;
 
-    #[inline]
+    // A call of its own: where two ways of making the future meet in its caller, it is made elsewhere and copied.
+    #[inline(never)]
     fn call(&self, request: R) -> Answering<S, R> {
-        let mut service = self.0.clone();
-        match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => Answering::Called { future: service.call(request) },
-            Poll::Ready(Err(error)) => Answering::Failed { error: Some(error.into()) },
-            Poll::Pending => Answering::Waiting { waiting: Some(Box::new((service, request))) },
+        let mut asked = Context::from_waker(Waker::noop());
+        let Ok(kept) = self.kept.try_borrow_mut() else {
+            let mut service = self.service.clone();
+            let ready = service.poll_ready(&mut asked);
+            return answering(service, ready, request);
+        };
+        // A panic leaves it borrowed: what it left behind is not called again. And a call that has nothing to tidy up
+        // when it unwinds writes its future where that belongs, instead of having it copied there.
+        let mut kept = ManuallyDrop::new(kept);
+        let service = kept.get_or_insert_with(|| self.service.clone());
+        let ready = service.poll_ready(&mut asked);
+        if !matches!(ready, Poll::Ready(Ok(()))) {
+            let service = kept.take();
+            drop(ManuallyDrop::into_inner(kept));
+            return answering(service.unwrap_or_else(|| self.service.clone()), ready, request);
         }
+        let answering = Answering::Called { future: service.call(request) };
+        drop(ManuallyDrop::into_inner(kept));
+        answering
+    }
+}
+
+/// What becomes of a request whose service is its own.
+#[cold]
+fn answering<S, R>(mut service: S, ready: Poll<Result<(), S::Error>>, request: R) -> Answering<S, R>
+where
+    S: tower_service::Service<R>,
+    S::Error: Into<BoxError>,
+{
+    match ready {
+        Poll::Ready(Ok(())) => Answering::Called { future: service.call(request) },
+        Poll::Ready(Err(error)) => Answering::Failed { error: Some(error.into()) },
+        Poll::Pending => Answering::Waiting { waiting: Some(Box::new((service, request))) },
     }
 }
 

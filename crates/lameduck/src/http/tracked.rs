@@ -174,7 +174,7 @@ impl<I> Tracked<I> {
 
 impl<I: AsyncRead + Unpin> Tracked<I> {
     /// HTTP/1: notes what the new bytes say, which are some. `false`: they meant nothing and are gone; read on.
-    #[inline]
+    #[inline(always)]
     fn hear_http1(&mut self, buf: &mut ReadBuf<'_>, before: usize) -> bool {
         let record = self.membership.record();
         let flags = record.state.get();

@@ -47,7 +47,7 @@ impl Setup {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        self.http_hyper(name, address, Tower(service))
+        self.http_hyper(name, address, Tower::new(service))
     }
 
     /// The same over a hyper service.
@@ -103,7 +103,7 @@ impl Setup {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        let service = Tower(service);
+        let service = Tower::new(service);
         let place = Location::caller();
         self.add(Source::fed(name, place, &self.shared, connections, service), None)
     }
