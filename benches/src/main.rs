@@ -7,6 +7,7 @@
 //!   code says so: 0 all was measured, 1 a target was missed or a measurement failed, 2 usage, 3 a part was left out.
 
 mod arguments;
+mod burst;
 mod exit;
 mod h2load;
 mod instructions;

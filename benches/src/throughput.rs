@@ -14,7 +14,7 @@ use crate::results::Results;
 use crate::summary::Summary;
 use crate::table::{Table, thousands};
 use crate::tools::Tools;
-use crate::{Failure, h2load, machine};
+use crate::{Failure, burst, h2load, machine};
 
 const ROUNDS: usize = 15;
 const HTTP2_WARM_UP: usize = 5_000;
@@ -35,9 +35,10 @@ pub(crate) fn http1(
         (Life::OneRequest, &fresh, format!("a connection per request, {CONNECTIONS} at a time")),
     ] {
         let kinds = tools.there(kinds);
-        compare(&title, &kinds, rounds, results, |server| load::run(server, life))?;
+        compare(&title, &kinds, rounds, results, |server, _| load::run(server, life))?;
     }
-    Ok(())
+    let title = format!("a connection per request, {} wait in the accept queue", burst::WAITING);
+    compare(&title, &tools.there(&fresh), rounds, results, burst::run)
 }
 
 /// HTTP/2.
@@ -53,7 +54,7 @@ pub(crate) fn http2(
     let kinds = tools.there(&[Kind::Lameduck, Kind::Auto, Kind::Axum, Kind::Go]);
     let title =
         format!("HTTP/2, {HTTP2_CONNECTIONS} connections with {HTTP2_STREAMS} streams each");
-    compare(&title, &kinds, rounds, results, |server| {
+    compare(&title, &kinds, rounds, results, |server, _| {
         let load = |requests| h2load::run(server, requests, HTTP2_CONNECTIONS, HTTP2_STREAMS);
         let warm_up = load(HTTP2_WARM_UP)?;
         // As many as take about a second.
@@ -67,24 +68,24 @@ fn compare(
     kinds: &[Kind],
     rounds: Option<usize>,
     results: &mut Results,
-    load: impl Fn(SocketAddr) -> Result<Rate, Failure> + Sync,
+    load: impl Fn(SocketAddr, u32) -> Result<Rate, Failure> + Sync,
 ) -> Result<(), Failure> {
     let rounds = rounds.unwrap_or(ROUNDS);
     let values = alternate(title, rounds, kinds, |kind| {
         let server = kind.start_on(0);
-        let to = server.addr();
+        let (to, pid) = (server.addr(), server.pid());
         // On a thread of its own: it stays where it is put, and so does what it starts.
-        let before = machine::processor_micros(server.pid()).map_err(|error| error.to_string())?;
+        let before = machine::processor_micros(pid).map_err(|error| error.to_string())?;
         let rate = thread::scope(|scope| {
             // An error as text, which may cross threads.
             let pinned = || -> Result<Rate, String> {
                 machine::stay_on(machine::processors() - 1)?;
-                load(to).map_err(|error| error.to_string())
+                load(to, pid).map_err(|error| error.to_string())
             };
             scope.spawn(pinned).join().unwrap_or_else(|_| Err("the load panicked".to_owned()))
         });
         let rate = rate.map_err(|error| format!("{}: {error}", kind.name()))?;
-        let after = machine::processor_micros(server.pid()).map_err(|error| error.to_string())?;
+        let after = machine::processor_micros(pid).map_err(|error| error.to_string())?;
         Ok::<_, String>(Round { rate, processor_micros: (after - before) / rate.requests as f64 })
     })?;
     let columns = [
