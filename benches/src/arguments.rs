@@ -7,14 +7,15 @@ usage: scripts/bench [PART..] [--rounds N] [--json FILE]
 
   instructions  instructions per request (valgrind)
   check         the same, and fails where a ratio is above its target
-  throughput    requests per second and p99 over HTTP/1.1: 64 connections kept, and one per request
+  throughput    requests per second and p99 over HTTP/1.1: 64 connections kept, one per request, and 1,000 at once
   http2         the same over HTTP/2 (h2load)
   memory        resident memory per idle connection, at 10,000
   beat          what a beat of a task costs, and 1,000 tasks that beat once a second; fails above its targets
+  pieces        writing a response in two pieces: as a list, or copied into one
   exit          from the signal to the exit with idle connections; from the last response to the exit
   all           everything but check (the default)
 
-  --rounds N    15 for throughput and http2, 5 for beat, 3 for the others, if nothing is said
+  --rounds N    15 for throughput, http2 and pieces, 5 for beat, 3 for the others, if nothing is said
   --json FILE   every figure, of each round too";
 
 /// A part of the benchmarks.
@@ -27,6 +28,7 @@ pub(crate) enum Part {
     Memory,
     Exit,
     Beat,
+    Pieces,
 }
 
 impl Part {
@@ -40,12 +42,20 @@ impl Part {
             Part::Memory => "memory",
             Part::Exit => "exit",
             Part::Beat => "beat",
+            Part::Pieces => "pieces",
         }
     }
 }
 
-const ALL: [Part; 6] =
-    [Part::Instructions, Part::Throughput, Part::Http2, Part::Memory, Part::Exit, Part::Beat];
+const ALL: [Part; 7] = [
+    Part::Instructions,
+    Part::Throughput,
+    Part::Http2,
+    Part::Memory,
+    Part::Exit,
+    Part::Beat,
+    Part::Pieces,
+];
 
 /// A whole command line.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,6 +79,7 @@ impl Arguments {
                 "memory" => arguments.parts.push(Part::Memory),
                 "exit" => arguments.parts.push(Part::Exit),
                 "beat" => arguments.parts.push(Part::Beat),
+                "pieces" => arguments.parts.push(Part::Pieces),
                 "all" => arguments.parts.extend(ALL),
                 "--rounds" => {
                     let number = words.next().and_then(|word| word.parse().ok());

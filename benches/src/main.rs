@@ -15,6 +15,7 @@ mod kind;
 mod load;
 mod machine;
 mod memory;
+mod pieces;
 mod progress;
 mod results;
 mod summary;
@@ -63,6 +64,7 @@ fn measure(arguments: &Arguments) -> Result<ExitCode, Failure> {
             Part::Memory => memory::measure(&tools, rounds, &mut results),
             Part::Exit => exit::measure(&tools, rounds, &mut results),
             Part::Beat => tasks::measure(rounds, &mut results),
+            Part::Pieces => pieces::measure(rounds, &mut results),
         };
         // The other parts are worth having all the same.
         if let Err(error) = measured {

@@ -16,9 +16,11 @@ pub(crate) enum Path {
 }
 
 impl Path {
-    /// The path; of a request that has none, `*`.
+    /// That of a request that has none.
+    pub(crate) const NONE: Path = Path::Short { length: 1, bytes: [b'*'; SHORT] };
+
     pub(crate) fn new(path: Option<&PathAndQuery>) -> Path {
-        let mut this = Path::Short { length: 0, bytes: [0; SHORT] };
+        let mut this = Path::NONE;
         this.set(path);
         this
     }
@@ -26,14 +28,21 @@ impl Path {
     /// Takes the place of what was there.
     #[inline]
     pub(crate) fn set(&mut self, path: Option<&PathAndQuery>) {
-        let text = path.map_or("*", PathAndQuery::path).as_bytes();
-        match (&mut *self, path) {
-            (Path::Short { length, bytes }, _) if text.len() <= SHORT => {
-                bytes[..text.len()].copy_from_slice(text);
-                *length = u8::try_from(text.len()).unwrap_or(0);
-            }
-            (_, Some(path)) if text.len() > SHORT => *self = Path::Long(path.clone()),
-            _ => *self = Path::new(path),
+        let Some(path) = path else {
+            *self = Path::NONE;
+            return;
+        };
+        let text = path.path().as_bytes();
+        if text.len() > SHORT {
+            *self = Path::Long(path.clone());
+            return;
+        }
+        if self.is_long() {
+            *self = Path::NONE;
+        }
+        if let Path::Short { length, bytes } = self {
+            bytes[..text.len()].copy_from_slice(text);
+            *length = u8::try_from(text.len()).unwrap_or(0);
         }
     }
 

@@ -81,6 +81,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    #[inline]
     pub(super) fn new(server: Arc<Connections>, peer: Peer, plain: bool) -> Record {
         // Coarse, as the time of silence is, where no other limit counts from it.
         let coarse = plain && server.mode() < Mode::Draining;
@@ -111,7 +112,7 @@ impl Record {
             gone: AtomicU32::new(0),
             waker: OnceLock::new(),
             remote: Remote::default(),
-            requests: Mutex::new(Requests::default()),
+            requests: Mutex::new(Requests::new()),
         }
     }
 
@@ -176,7 +177,8 @@ impl Record {
 
     /// HTTP/1: whether a request has begun whose response is not yet with the kernel whole.
     fn has_first(&self) -> bool {
-        self.state.has(state::REQUEST) || self.unflushed.load(Ordering::Relaxed) != 0
+        self.state.get() & (state::REQUEST | state::HTTP2) == state::REQUEST
+            || self.unflushed.load(Ordering::Relaxed) != 0
     }
 
     // What the connection's task says.
@@ -397,7 +399,7 @@ impl Record {
         let stream = request.as_ref().and_then(|request| request.stream.as_ref());
         let cut = stream.is_some_and(|stream| stream.cut);
         self.count(if cut { Ending::Cut } else { ending });
-        if requests.len() == 0 {
+        if requests.streams() == 0 {
             self.fell_silent();
             self.state.clear(state::REQUEST);
         }
@@ -415,7 +417,7 @@ impl Record {
     fn forget_first(&self, ending: Ending) {
         self.unflushed.store(0, Ordering::Relaxed);
         if self.forgets.load(Ordering::Relaxed) {
-            self.requests().remove_first();
+            self.requests().forget_first();
         }
         self.count(ending);
     }
@@ -429,7 +431,7 @@ impl Record {
         let by_us = self.fate() == Fate::Cut || self.directive() >= Directive::BodyTimeout;
         let ending = if by_us { Ending::Cut } else { Ending::Gone };
         if flags & state::HTTP2 != 0 {
-            (0..requests.len()).for_each(|_| self.count(ending));
+            (0..requests.streams()).for_each(|_| self.count(ending));
         } else if flags & (state::LATE | state::UPGRADED) == 0 {
             let unflushed = Ending::from_u8(self.unflushed.load(Ordering::Relaxed));
             if flags & state::REQUEST != 0 {
@@ -622,11 +624,8 @@ impl Record {
     /// How many requests are in flight, a half-read head and a response on its way included.
     pub(super) fn in_flight(&self) -> usize {
         let flags = self.state.get();
-        if flags & state::UPGRADED != 0 {
-            return self.requests().len();
-        }
         if flags & state::HTTP2 != 0 {
-            return self.requests().len().max(usize::from(flags & state::DIRTY != 0));
+            return self.requests().streams().max(usize::from(flags & state::DIRTY != 0));
         }
         usize::from(flags & (state::HEAD | state::REQUEST | state::DIRTY) != 0)
     }

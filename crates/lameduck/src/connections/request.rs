@@ -95,6 +95,10 @@ impl Stream {
 }
 
 impl Request {
+    /// Stands where none has begun.
+    const NONE: Request =
+        Request { method: Method::GET, path: Path::NONE, route: None, note: None, stream: None };
+
     /// One that has just begun.
     pub(crate) fn new(
         method: &Method,
@@ -102,11 +106,6 @@ impl Request {
         stream: Option<Stream>,
     ) -> Request {
         Request { method: method.clone(), path: Path::new(path), route: None, note: None, stream }
-    }
-
-    /// Whether it has something that is not to be kept beyond its end.
-    fn is_more_than_a_name(&self) -> bool {
-        self.path.is_long() || self.route.is_some() || self.note.is_some()
     }
 
     /// `GET /items/{id}` where the route is known, else the path without its query.
@@ -140,25 +139,31 @@ impl Ending {
     }
 }
 
-/// The requests in flight on one connection. HTTP/1 has one at most, which is kept in place, and beyond its end: the next
-/// one is written over it. Whether it is in flight is the record's to know.
-#[derive(Debug, Default)]
+/// The requests in flight on one connection. HTTP/1 has one at most, which has its place, and keeps it beyond its end: the
+/// next one is written over it. Whether it is in flight is the record's to know.
+#[derive(Debug)]
 pub(crate) struct Requests {
-    first: Option<Request>,
+    first: Request,
     more: Slab<Request>,
 }
 
 impl Requests {
+    #[inline]
+    pub(crate) fn new() -> Requests {
+        Requests { first: Request::NONE, more: Slab::new() }
+    }
+
     /// Keeps the only request of an HTTP/1 connection; its key is 0. `true`: it has to be forgotten at its end.
     #[inline]
     pub(crate) fn set_first(&mut self, method: &Method, path: Option<&PathAndQuery>) -> bool {
-        let Some(first) = self.first.as_mut().filter(|first| !first.is_more_than_a_name()) else {
-            return self.first.insert(Request::new(method, path, None)).is_more_than_a_name();
-        };
+        let first = &mut self.first;
         if first.method != *method {
             first.method = method.clone();
         }
         first.path.set(path);
+        // Of the one before, should it have been told after its end.
+        first.route = None;
+        first.note = None;
         first.path.is_long()
     }
 
@@ -171,14 +176,14 @@ impl Requests {
 
     pub(crate) fn get(&mut self, key: u32) -> Option<&mut Request> {
         match key.checked_sub(1) {
-            None => self.first.as_mut(),
+            None => Some(&mut self.first),
             Some(index) => self.more.get_mut(index as usize),
         }
     }
 
-    /// Forgets the only request of an HTTP/1 connection.
-    pub(crate) fn remove_first(&mut self) {
-        self.first = None;
+    /// Forgets what the only request of an HTTP/1 connection had beyond a short name.
+    pub(crate) fn forget_first(&mut self) {
+        self.first = Request::NONE;
     }
 
     /// Gives a request of an HTTP/2 connection back.
@@ -186,14 +191,14 @@ impl Requests {
         self.more.try_remove(key.checked_sub(1)? as usize)
     }
 
-    /// Forgets all of them.
+    /// Forgets all of an HTTP/2 connection.
     pub(crate) fn clear(&mut self) {
-        self.first = None;
         self.more.clear();
     }
 
-    pub(crate) fn len(&self) -> usize {
-        usize::from(self.first.is_some()) + self.more.len()
+    /// How many of an HTTP/2 connection there are.
+    pub(crate) fn streams(&self) -> usize {
+        self.more.len()
     }
 
     /// All of them with their keys.
@@ -201,6 +206,6 @@ impl Requests {
         let more = self.more.iter_mut();
         let more =
             more.map(|(index, request)| (u32::try_from(index + 1).unwrap_or(u32::MAX), request));
-        self.first.iter_mut().map(|request| (0, request)).chain(more)
+        std::iter::once((0, &mut self.first)).chain(more)
     }
 }

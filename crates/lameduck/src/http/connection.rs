@@ -106,20 +106,10 @@ pub(super) struct Connection<I: Io, S: Handle> {
 impl<I: Io, S: Handle> Unpin for Connection<I, S> {}
 
 impl<I: Io, S: Handle> Connection<I, S> {
-    /// Serves the connection. `http2`: it is known to be HTTP/2, or not to be; `None`: look at its bytes.
+    /// Serves the connection. `http2`: it is known to be HTTP/2, or not to be; `None`: look at its bytes. `read`: what of
+    /// it was read before.
     #[inline]
     pub(super) fn new(
-        io: I,
-        membership: Membership,
-        service: S,
-        http2: Option<bool>,
-    ) -> Connection<I, S> {
-        let http2 = if cfg!(feature = "http2") { http2 } else { Some(false) };
-        Connection::on(Tracked::new(io, membership, http2), service, http2)
-    }
-
-    /// Serves one of which this was read before.
-    pub(super) fn begun(
         io: I,
         membership: Membership,
         service: S,
@@ -127,31 +117,39 @@ impl<I: Io, S: Handle> Connection<I, S> {
         read: Bytes,
     ) -> Connection<I, S> {
         let http2 = if cfg!(feature = "http2") { http2 } else { Some(false) };
-        if http2 == Some(true) {
-            membership.record().touch();
-        }
         if !read.is_empty() {
-            let head = if http2 == Some(true) { 0 } else { state::HEAD };
-            membership.record().state.set(head | state::SPOKEN);
+            has_begun(membership.record(), http2);
         }
-        let mut io = Tracked::new(io, membership, http2);
-        io.unread(read);
-        Connection::on(io, service, http2)
+        let io = Tracked::new(io, membership, http2, read);
+        #[cfg(feature = "http2")]
+        if http2 == Some(true) {
+            return Connection::of_http2(io, service);
+        }
+        Connection::on(io, service, |io, service, record| {
+            Stage::Http1(speak_http1(io, service, record))
+        })
     }
 
+    /// One whose protocol is known.
+    #[cfg(feature = "http2")]
+    #[inline(never)]
+    fn of_http2(io: Tracked<I>, service: S) -> Connection<I, S> {
+        Connection::on(io, service, |io, service, record| {
+            Stage::Http2(speak_http2(io, service, record))
+        })
+    }
+
+    /// Made where it stays, for which each protocol has a way of its own: it is more than a kilobyte.
     #[inline]
-    fn on(io: Tracked<I>, service: S, http2: Option<bool>) -> Connection<I, S> {
+    fn on(
+        io: Tracked<I>,
+        service: S,
+        stage: impl FnOnce(Tracked<I>, S, &Arc<Record>) -> Stage<I, S>,
+    ) -> Connection<I, S> {
         let record = Arc::clone(io.record());
         let lifecycle = Some(Lifecycle::new(Arc::clone(&record) as _, 0));
-        #[cfg(not(feature = "http2"))]
-        let _ = http2;
         Connection {
-            // Made where it stays: it is more than a kilobyte.
-            stage: match http2 {
-                #[cfg(feature = "http2")]
-                Some(true) => Stage::Http2(speak_http2(io, service.clone(), &record)),
-                _ => Stage::Http1(speak_http1(io, service.clone(), &record)),
-            },
+            stage: stage(io, service.clone(), &record),
             service,
             record,
             lifecycle,
@@ -169,9 +167,8 @@ impl<I: Io, S: Handle> Connection<I, S> {
 
     /// Lets it be passed on to a successor once it is idle.
     #[cfg(feature = "restart")]
-    pub(super) fn passable(mut self, release: Release<I>) -> Connection<I, S> {
+    pub(super) fn set_passable(&mut self, release: Release<I>) {
         self.release = Some(release);
-        self
     }
 
     /// Notes when the connection came into another state, once per poll at most: reading a clock for each
@@ -197,6 +194,17 @@ impl<I: Io, S: Handle> Connection<I, S> {
     }
 }
 
+/// Something was read of a connection that nobody has served yet.
+#[inline(never)]
+fn has_begun(record: &Record, http2: Option<bool>) {
+    if http2 == Some(true) {
+        record.touch();
+        record.state.set(state::SPOKEN);
+    } else {
+        record.state.set(state::HEAD | state::SPOKEN);
+    }
+}
+
 /// Polls hyper; the message of a panic in the service, or in what else is the user's.
 fn poll_http1<I: Io, S: Handle>(
     connection: &mut Http1<I, S>,
@@ -208,6 +216,7 @@ fn poll_http1<I: Io, S: Handle>(
     catch_unwind(AssertUnwindSafe(poll)).map_err(|panic| crate::panic::message(&*panic))
 }
 
+#[inline]
 fn speak_http1<I: Io, S: Handle>(io: Tracked<I>, service: S, record: &Arc<Record>) -> Http1<I, S> {
     http1::Builder::new()
         // A client that has sent its request and closed its half still wants the answer.
@@ -322,16 +331,21 @@ enum Next {
 
 impl<I: Io, S: Handle> Drop for Connection<I, S> {
     fn drop(&mut self) {
-        // A handler that drops with its connection has its handle still.
-        let _entered = Entered::new(&mut self.lifecycle);
-        self.stage = Stage::Over;
+        if !matches!(self.stage, Stage::Over) {
+            self.end();
+        }
     }
 }
 
 impl<I: Io, S: Handle> Connection<I, S> {
-    fn over(&mut self) -> Poll<()> {
+    /// A handler that drops with its connection has its handle still.
+    fn end(&mut self) {
         let _entered = Entered::new(&mut self.lifecycle);
         self.stage = Stage::Over;
+    }
+
+    fn over(&mut self) -> Poll<()> {
+        self.end();
         Poll::Ready(())
     }
 
@@ -507,9 +521,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
         let Err((io, read_ahead, membership)) = given else { return Next::Over };
         // There is no successor any more.
         let http2 = opening::protocol(spoken, &read_ahead);
-        let mut io = Tracked::new(io, membership, http2);
-        io.unread(read_ahead);
-        self.begin_again(io);
+        self.begin_again(Tracked::new(io, membership, http2, read_ahead));
         Next::Again
     }
 

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tracing::Level;
 
@@ -40,8 +41,7 @@ type Intake = Box<dyn FnOnce(Arc<Door>) -> Pin<Box<dyn Future<Output = ()> + Sen
 
 /// Serves an adopted connection: with whether it is known to speak HTTP/1, and what was read off it before.
 #[cfg(feature = "restart")]
-type Adopter =
-    Arc<dyn Fn(Arc<Door>, Accepted, Membership, Option<bool>, bytes::Bytes) + Send + Sync>;
+type Adopter = Arc<dyn Fn(Arc<Door>, Accepted, Membership, Option<bool>, Bytes) + Send + Sync>;
 
 /// What an intake needs of its source.
 pub(crate) struct Door {
@@ -248,7 +248,7 @@ impl Door {
         stream: T,
         membership: Membership,
         http2: Option<bool>,
-        read_ahead: bytes::Bytes,
+        read_ahead: Bytes,
         service: impl FnOnce() -> S + Send + 'static,
     ) {
         let stream = Guarded::new(stream, Arc::clone(membership.record()));
@@ -258,15 +258,19 @@ impl Door {
             drop(runtime.spawn(async move {
                 if let Some(Spoken { socket, membership, first }) = silent.await {
                     let http2 = opening::protocol(http2 == Some(false), &first);
-                    let connection = Connection::begun(socket, membership, service(), http2, first);
-                    Box::new(connection.passable(Guarded::into_fd)).await;
+                    let connection = Connection::new(socket, membership, service(), http2, first);
+                    let mut connection = Box::new(connection);
+                    connection.set_passable(Guarded::into_fd);
+                    connection.await;
                 }
             }));
             return;
         }
         drop(runtime.spawn(async move {
-            let connection = Connection::begun(stream, membership, service(), http2, read_ahead);
-            Box::new(connection.passable(Guarded::into_fd)).await;
+            let connection = Connection::new(stream, membership, service(), http2, read_ahead);
+            let mut connection = Box::new(connection);
+            connection.set_passable(Guarded::into_fd);
+            connection.await;
         }));
     }
 
@@ -319,10 +323,12 @@ impl Door {
             if let Some(Spoken { socket, membership, first }) = silent.await {
                 // In a box: tokio moves a task's future four times, most of them after its end.
                 let http2 = opening::protocol(false, &first);
-                let connection = Connection::begun(socket, membership, service, http2, first);
+                let connection = Connection::new(socket, membership, service, http2, first);
+                #[cfg_attr(not(feature = "restart"), expect(unused_mut, reason = "set below"))]
+                let mut connection = Box::new(connection);
                 #[cfg(feature = "restart")]
-                let connection = connection.passable(Guarded::into_fd);
-                Box::new(connection).await;
+                connection.set_passable(Guarded::into_fd);
+                connection.await;
             }
         }));
     }
@@ -335,7 +341,7 @@ impl Door {
             drop(runtime.spawn(tls::serve(io, membership, tls, service)));
             return;
         }
-        drop(runtime.spawn(Connection::new(io, membership, service, None)));
+        drop(runtime.spawn(Connection::new(io, membership, service, None, Bytes::new())));
     }
 
     fn is_encrypted(&self) -> bool {

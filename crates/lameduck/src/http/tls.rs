@@ -34,7 +34,7 @@ pub(super) fn serve<I: Io, S: Handle>(
     let handshake = Handshake::new(io, membership, tls.config());
     async move {
         if let Some((stream, membership, http2)) = handshake.await {
-            Connection::new(stream, membership, service, Some(http2)).await;
+            Connection::new(stream, membership, service, Some(http2), bytes::Bytes::new()).await;
         }
     }
 }

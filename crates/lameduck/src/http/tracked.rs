@@ -81,8 +81,15 @@ enum Closing {
 }
 
 impl<I> Tracked<I> {
-    /// Tracks the connection's I/O. `http2`: it is known to be HTTP/2, by ALPN for instance; `None`: look.
-    pub(super) fn new(io: I, membership: Membership, http2: Option<bool>) -> Tracked<I> {
+    /// Tracks the connection's I/O. `http2`: it is known to be HTTP/2, by ALPN for instance; `None`: look. `replay`: what
+    /// was read before, to be read again.
+    #[inline]
+    pub(super) fn new(
+        io: I,
+        membership: Membership,
+        http2: Option<bool>,
+        replay: Bytes,
+    ) -> Tracked<I> {
         let speech = match http2 {
             None => Speech::Unknown,
             Some(false) => Speech::Http1,
@@ -91,14 +98,7 @@ impl<I> Tracked<I> {
                 Speech::http2()
             }
         };
-        Tracked {
-            io,
-            replay: Bytes::new(),
-            speech,
-            tail: END_OF_HEAD,
-            closing: Closing::No,
-            membership,
-        }
+        Tracked { io, replay, speech, tail: END_OF_HEAD, closing: Closing::No, membership }
     }
 
     /// What it gives from now on is for another hyper, which holds nothing yet.

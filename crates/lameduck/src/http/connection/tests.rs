@@ -196,7 +196,7 @@ fn serve(client: &Client) -> Result<(Totals, usize, usize), TestCaseError> {
     });
     runtime.block_on(async {
         let (near, far) = duplex(client.held);
-        let connection = Connection::new(far, add(&connections), service, None);
+        let connection = Connection::new(far, add(&connections), service, None, Bytes::new());
         let mut connection = runtime.spawn(connection);
         let (mut reader, mut writer) = tokio::io::split(near);
         let reads = client.reads;
@@ -328,7 +328,8 @@ fn responses_to_requests_that_came_together_are_written_together() {
         let (mut near, far) = duplex(64 * 1024);
         near.write_all(&sent).await.expect("room for all of it");
         let io = Counted(far, Arc::clone(&writes));
-        let connection = Connection::new(io, add(&connections), service_fn(answer), Some(true));
+        let connection =
+            Connection::new(io, add(&connections), service_fn(answer), Some(true), Bytes::new());
         let connection = runtime.spawn(connection);
         let mut ended = 0;
         while ended < STREAMS {

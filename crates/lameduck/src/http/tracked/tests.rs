@@ -122,7 +122,7 @@ proptest! {
         let unread: Vec<_> = unread.into_iter().chain([None]).collect();
         let runtime = runtime();
         let connections = connections(&runtime);
-        let mut tracked = Tracked::new(Pieces::new(&sent, &cuts), add(&connections), None);
+        let mut tracked = Tracked::new(Pieces::new(&sent, &cuts), add(&connections), None, Bytes::new());
         let got = runtime.block_on(read(&mut tracked, &sizes, &unread));
         let told = without_empty_lines(&sent);
         prop_assert_eq!(&got, told);
@@ -148,7 +148,7 @@ proptest! {
         let runtime = runtime();
         let connections = connections(&runtime);
         let io = Pieces::new(&sent, &cuts);
-        let mut tracked = Tracked::new(io, add(&connections), Some(http2));
+        let mut tracked = Tracked::new(io, add(&connections), Some(http2), Bytes::new());
         let got = runtime.block_on(read(&mut tracked, &sizes, &[None]));
         prop_assert_eq!(&got, if http2 { &sent } else { without_empty_lines(&sent) });
         prop_assert_eq!(tracked.record().state.has(state::HTTP2), http2);
@@ -172,7 +172,7 @@ proptest! {
         let runtime = runtime();
         let connections = connections(&runtime);
         let io = Pieces::new(&sent, &cuts);
-        let mut tracked = Tracked::new(io, add(&connections), Some(true));
+        let mut tracked = Tracked::new(io, add(&connections), Some(true), Bytes::new());
         tracked.record().state.set(state::PONG);
         let got = runtime.block_on(read(&mut tracked, &sizes, &[None]));
         let at = got.windows(PONG.len()).position(|window| window == PONG);
