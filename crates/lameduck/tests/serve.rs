@@ -364,3 +364,47 @@ async fn a_service_that_panics_when_called_answers_for_nobody_else() {
     let report = task.await.expect("a report");
     assert_eq!(report.panics.count, 1, "{report}");
 }
+
+/// hyper takes the next request behind a response that is still on its way, where the rest of a body came behind that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_panics_when_called_adds_nothing_to_a_response_that_is_on_its_way() {
+    use lameduck::http::Body;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    const LONG: usize = 32 << 20;
+    type Answer = Result<http::Response<axum::body::Body>, std::convert::Infallible>;
+    let stop = StopHandle::new();
+    let (tell, told) = oneshot::channel();
+    let serving = service().serve(&stop, async move |setup: &mut Setup| {
+        let service = hyper::service::service_fn(|request: http::Request<Body>| {
+            assert!(request.uri().path() != "/panic", "called in vain");
+            // Its body is read on while the response is on its way.
+            spawn(axum::body::to_bytes(axum::body::Body::new(request.into_body()), 100));
+            async move { Answer::Ok(http::Response::new(vec![b'x'; LONG].into())) }
+        });
+        let _ = tell.send(setup.http_hyper("hyper", "127.0.0.1:0", service).local_addr());
+        Ok(())
+    });
+    let task = spawn(serving);
+    let addr = told.await.expect("the setup ran").expect("an address");
+    let mut client = tokio::net::TcpStream::connect(addr).await.expect("a connection");
+    let half = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf ";
+    client.write_all(half).await.expect("sent");
+    // Until the socket takes no more of the response.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    client.write_all(b"whole").await.expect("sent");
+    client.write_all(b"GET /panic HTTP/1.1\r\nHost: test\r\n\r\n").await.expect("sent");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut got = Vec::new();
+    // A reset says as well as an end of the stream that it is cut.
+    let _ = client.read_to_end(&mut got).await;
+    let text = String::from_utf8_lossy(&got);
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let (body, more) = body.split_at(body.len().min(LONG));
+    let strange = body.bytes().position(|byte| byte != b'x');
+    assert_eq!(strange, None, "something in the middle of the response");
+    assert!(more.is_empty() || more.starts_with("HTTP/1.1 500"), "{more}");
+    stop.stop("enough");
+    let report = task.await.expect("a report");
+    assert_eq!(report.panics.count, 1, "{report}");
+}

@@ -178,6 +178,13 @@ impl Record {
 
     // What the connection's task says.
 
+    /// The first bytes came, of a head or of HTTP/2's preface. No clock is read: it has not been so for longer than a tick.
+    #[inline]
+    pub(crate) fn spoke(&self) {
+        self.since.store(self.server.coarse_millis(), Ordering::Relaxed);
+        self.state.set(state::HEAD | state::SPOKEN);
+    }
+
     /// The peer took bytes from us.
     #[inline]
     pub(crate) fn progressed(&self) {
@@ -374,8 +381,8 @@ impl Record {
     #[inline]
     pub(crate) fn end(&self, key: u32, ending: Ending) {
         if key == 0 {
-            if self.state.get() & (state::LATE | state::GONE) != 0 {
-                // Counted by the supervisor when it answered, or when the connection went.
+            if self.state.get() & (state::REQUEST | state::LATE | state::GONE) != state::REQUEST {
+                // Has ended; or was counted by the supervisor when it answered, or when the connection went.
                 return;
             }
             self.unflushed.store(ending as u8, Ordering::Relaxed);
@@ -437,6 +444,9 @@ impl Record {
             }
         }
         requests.clear();
+        if self.forgets.load(Ordering::Relaxed) {
+            requests.forget_first();
+        }
     }
 
     /// The name of a request, for the log.

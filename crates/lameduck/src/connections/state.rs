@@ -40,6 +40,9 @@ pub(crate) const LINGER: u32 = 1 << 14;
 pub(crate) const PONG: u32 = 1 << 15;
 /// The connection's I/O object is gone, and what was in flight on it has been counted.
 pub(crate) const GONE: u32 = 1 << 16;
+/// HTTP/1: the request began behind a response that may not be with the kernel whole: hyper does that where the rest of a
+/// body came behind its response. An answer past hyper would end up in the middle of that.
+pub(crate) const BEHIND: u32 = 1 << 20;
 /// A TLS handshake is under way; with `HEAD` if the peer has sent something of it.
 pub(crate) const HANDSHAKE: u32 = 1 << 17;
 
@@ -99,7 +102,9 @@ impl State {
             if now & LATE != 0 {
                 return false;
             }
-            let next = now & !CLEARED | REQUEST | DIRTY | SPOKEN | flags;
+            // BEHIND if it was DIRTY.
+            let behind = (now & DIRTY) * (BEHIND / DIRTY);
+            let next = (now & !CLEARED) | behind | REQUEST | DIRTY | SPOKEN | flags;
             match self.0.compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return true,
                 Err(seen) => now = seen,
@@ -121,7 +126,8 @@ impl State {
         loop {
             let half = (now & HEAD != 0 || bytes_wait) && now & DIRTY == 0;
             let waits = now & REQUEST != 0 || half;
-            if !waits || now & (HEAD_OUT | LATE | UPGRADED | HTTP2 | LINGER | GONE) != 0 {
+            const NOT: u32 = HEAD_OUT | LATE | UPGRADED | HTTP2 | LINGER | GONE | BEHIND;
+            if !waits || now & NOT != 0 {
                 return false;
             }
             match self.0.compare_exchange_weak(now, now | LATE, Ordering::AcqRel, Ordering::Acquire)
@@ -143,6 +149,17 @@ mod tests {
         state.set(HEAD | BODY_OPEN | ENDS_BY_CLOSE | HEAD_OUT);
         assert!(state.begin(0));
         assert_eq!(state.get(), REQUEST | DIRTY | SPOKEN);
+    }
+
+    #[test]
+    fn the_supervisor_does_not_answer_behind_a_response_that_is_not_written_off() {
+        let state = State::new();
+        assert!(state.begin(0));
+        assert!(state.begin(0));
+        assert_eq!(state.get(), REQUEST | DIRTY | SPOKEN | BEHIND);
+        assert!(!state.claim_late(false));
+        state.clear(DIRTY | BEHIND);
+        assert!(state.claim_late(false));
     }
 
     #[test]

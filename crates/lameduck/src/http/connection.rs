@@ -1,5 +1,5 @@
-//! One connection from its first byte to its last: HTTP/1, which turns into HTTP/2 where the peer speaks
-//! that, and what the stop asks of it. The decision what to do is [`crate::connections`]'s, as a directive in
+//! One connection from its first byte to its last: HTTP/2 where that is known, else HTTP/1, which turns into HTTP/2 where
+//! the peer speaks that, and what the stop asks of it. The decision what to do is [`crate::connections`]'s, as a directive in
 //! the record; this carries it out on the connection's own task.
 
 use std::future::Future;
@@ -194,14 +194,15 @@ impl<I: Io, S: Handle> Connection<I, S> {
     }
 }
 
-/// Something was read of a connection that nobody has served yet.
+/// Something was read of a connection that is served from here on.
 #[inline(never)]
 fn has_begun(record: &Record, http2: Option<bool>) {
+    if !record.state.has(state::HEAD) {
+        record.spoke();
+    }
     if http2 == Some(true) {
         record.touch();
-        record.state.set(state::SPOKEN);
-    } else {
-        record.state.set(state::HEAD | state::SPOKEN);
+        record.state.clear(state::HEAD);
     }
 }
 
@@ -532,11 +533,11 @@ impl<I: Io, S: Handle> Connection<I, S> {
 
     /// What serves the request panicked, outside of its future: gives it its answer, if none has begun.
     fn answer_panic(&mut self, message: &str) -> Next {
+        const ASKED: u32 = state::REQUEST | state::HEAD_OUT | state::BEHIND;
         let record = &self.record;
         note_panic(record, 0, "service", message);
         let method = record.method();
-        // hyper calls the service once all before it is with the kernel.
-        let asks = record.state.get() & (state::REQUEST | state::HEAD_OUT) == state::REQUEST;
+        let asks = record.state.get() & ASKED == state::REQUEST;
         if !asks || !record.claim(state::ANSWERED | state::DIRTY) {
             record.set_fate(Fate::Cut);
             return Next::Over;
@@ -555,7 +556,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
 
 #[cfg(feature = "http2")]
 impl<I: Io, S: Handle> Connection<I, S> {
-    /// The first bytes were HTTP/2's preface.
+    /// The first bytes turned out to be HTTP/2's preface.
     fn change_to_http2(&mut self) {
         let Stage::Http1(connection) = std::mem::replace(&mut self.stage, Stage::Over) else {
             return;

@@ -52,7 +52,7 @@ impl InFlight {
     #[cold]
     fn gave_up(&self) {
         if self.key == 0 && std::thread::panicking() {
-            // The connection, which catches the panic, answers and ends it.
+            // The connection, which catches the panic, answers and ends it, or cuts it.
             return;
         }
         let ending = if self.is_over() { Ending::Cut } else { Ending::Gone };

@@ -53,9 +53,14 @@ impl<B> ResponseBody<B> {
 }
 
 impl<B: http_body::Body> ResponseBody<B> {
-    /// The handler's. `bodiless`: HTTP sends none of it (HEAD, 204, 304).
-    pub(super) fn of_handler(body: B, mut guard: InFlight, bodiless: bool) -> ResponseBody<B> {
-        if body.is_end_stream() {
+    /// The handler's. `empty`: it has no more to give; `bodiless`: HTTP sends none of it (HEAD, 204, 304).
+    pub(super) fn of_handler(
+        body: B,
+        mut guard: InFlight,
+        empty: bool,
+        bodiless: bool,
+    ) -> ResponseBody<B> {
+        if empty {
             guard.will_end(Ending::Completed);
         }
         ResponseBody { body: Inner::Handler { body }, guard: Some(guard), bodiless }

@@ -1,6 +1,7 @@
 //! Between hyper and the user's service: each request becomes a record, and whatever happens to it ends in a
 //! whole answer wherever one is still possible.
 
+use std::cell::RefCell;
 use std::error::Error as StdError;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,17 +30,19 @@ pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 pub(super) struct Serve<S, const HTTP2: bool> {
     service: S,
     record: Arc<Record>,
+    /// HTTP/2: what is called. One that panicked is dropped: the connection goes on with another.
+    streams: RefCell<Option<S>>,
 }
 
 impl<S, const HTTP2: bool> Serve<S, HTTP2> {
     pub(super) fn new(service: S, record: Arc<Record>) -> Serve<S, HTTP2> {
-        Serve { service, record }
+        Serve { service, record, streams: RefCell::new(None) }
     }
 }
 
 impl<S, B, const HTTP2: bool> hyper::service::Service<Request<Incoming>> for Serve<S, HTTP2>
 where
-    S: hyper::service::Service<Request<Body>, Response = Response<B>>,
+    S: hyper::service::Service<Request<Body>, Response = Response<B>> + Clone,
     S::Error: Into<BoxError>,
     B: http_body::Body,
     B::Error: Into<BoxError>,
@@ -71,14 +74,14 @@ where
             }
         };
         let watch = has_body.then(|| (Arc::clone(record), key));
-        let call = |request: Request<Incoming>| {
-            self.service.call(request.map(|body| Body::new(body, watch)))
+        let call = |service: &S, request: Request<Incoming>| {
+            service.call(request.map(|body| Body::new(body, watch)))
         };
         if !HTTP2 {
             // Should the service panic before it returns its future, the connection sees to it: to catch that here would
             // move the request twice more. With nothing to tidy up then, and nothing between this and the call, the
             // future is made where it stays.
-            let handler = Some(call(request));
+            let handler = Some(call(&self.service, request));
             let mut handling =
                 Handling { handler, in_flight: None, traits, seen: false, lost, panicked: None };
             handling.in_flight = Some(InFlight::new(Arc::clone(record), key));
@@ -89,9 +92,14 @@ where
             Handling { handler: None, in_flight, traits, seen: false, lost, panicked: None };
         let mut lifecycle = Some(Lifecycle::new(Arc::clone(record) as _, key));
         let entered = Entered::new(&mut lifecycle);
-        if let Err(panic) =
-            catch_unwind(AssertUnwindSafe(|| handling.handler = Some(call(request))))
-        {
+        let mut service = self.streams.borrow_mut();
+        let called = catch_unwind(AssertUnwindSafe(|| {
+            let service = service.get_or_insert_with(|| self.service.clone());
+            handling.handler = Some(call(service, request));
+        }));
+        if let Err(panic) = called {
+            // With all that it may hold.
+            *service = None;
             handling.panicked = Some(crate::panic::message(&*panic).into());
         }
         drop(entered);
@@ -246,12 +254,14 @@ where
             flags |= state::ENDS_BY_CLOSE;
         }
     }
+    // Before the claim: should it panic, this is answered 500 still.
+    let empty = response.body().is_end_stream();
     if !claim(&guard, flags) {
         return Err("answered by the supervisor".into());
     }
     let bodiless =
         traits.head || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
-    Ok(response.map(|body| ResponseBody::of_handler(body, guard, bodiless)))
+    Ok(response.map(|body| ResponseBody::of_handler(body, guard, empty, bodiless)))
 }
 
 /// A response is there. `false`: the supervisor has answered already; write nothing.

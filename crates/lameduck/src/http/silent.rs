@@ -1,5 +1,5 @@
-//! A connection of which nothing has been read: it waits for its first byte without the buffer of 8 KiB that hyper
-//! would read it into, so that one that never speaks costs little.
+//! A connection that has said nothing: it waits for its first bytes without the buffer of 8 KiB that hyper would read them
+//! into, so that one that never speaks costs little.
 
 use std::future::Future;
 use std::mem::MaybeUninit;
@@ -43,7 +43,6 @@ impl<T: Owning> Silent<T> {
 
 /// A socket whose peer has spoken, or ended its stream, or failed.
 pub(super) struct Spoken<T: Owning> {
-    /// In this order, so that the descriptor is closed before the record is told.
     pub(super) socket: Guarded<T, Record>,
     pub(super) membership: Membership,
     /// What it said, without the empty lines before it. Nothing: the socket tells.
@@ -68,9 +67,10 @@ fn poll_first<T: Owning>(
         }
         let said = without_empty_lines(said);
         if !said.is_empty() {
+            // At once: they are no more in the socket, where the supervisor would find them.
+            record.spoke();
             return Poll::Ready(Bytes::copy_from_slice(said));
         }
-        record.state.set(state::SPOKEN);
     }
 }
 

@@ -321,8 +321,8 @@ impl Door {
         let silent = Silent::new(stream, membership);
         drop(self.connections.shared().runtime().spawn(async move {
             if let Some(Spoken { socket, membership, first }) = silent.await {
-                // In a box: tokio moves a task's future four times, most of them after its end.
                 let http2 = opening::protocol(false, &first);
+                // In a box: tokio moves a task's future four times, most of them after its end.
                 let connection = Connection::new(socket, membership, service, http2, first);
                 #[cfg_attr(not(feature = "restart"), expect(unused_mut, reason = "set below"))]
                 let mut connection = Box::new(connection);

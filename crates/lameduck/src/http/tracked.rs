@@ -1,5 +1,5 @@
 //! The I/O object of a connection: passes bytes between hyper and the transport, notes in the connection's
-//! record what they say about its state, finds out whether the peer speaks HTTP/2, and closes so that unread
+//! record what they say about its state, finds out whether the peer speaks HTTP/2 where nobody knows yet, and closes so that unread
 //! bytes do not destroy the last response. As long as it lives, the connection is counted.
 
 use std::future::Future;
@@ -139,6 +139,17 @@ impl<I> Tracked<I> {
         !self.replay.is_empty()
     }
 
+    /// Gives of what is to be read again what fits.
+    fn put_replay(&mut self, buf: &mut ReadBuf<'_>) {
+        let count = self.replay.len().min(buf.remaining());
+        buf.put_slice(&self.replay[..count]);
+        self.replay.advance(count);
+        if self.replay.is_empty() {
+            // Its memory is not held for the connection's life.
+            self.replay = Bytes::new();
+        }
+    }
+
     /// Decides between HTTP/1 and HTTP/2. `true`: the bytes belong to HTTP/2, or may yet, and are kept back.
     fn listen_for_preface(&mut self, buf: &mut ReadBuf<'_>, before: usize) -> bool {
         let new = &buf.filled()[before..];
@@ -155,9 +166,7 @@ impl<I> Tracked<I> {
             // The first bytes were held back: all goes through `replay` once.
             self.replay = [&self.replay, new].concat().into();
             buf.set_filled(before);
-            let count = self.replay.len().min(buf.remaining());
-            buf.put_slice(&self.replay[..count]);
-            self.replay.advance(count);
+            self.put_replay(buf);
             return false;
         }
         self.replay = [&self.replay, new].concat().into();
@@ -219,13 +228,7 @@ impl<I: AsyncRead + Unpin> Tracked<I> {
             let before = buf.filled().len();
             let replays = !self.replay.is_empty() && !matches!(self.speech, Speech::Unknown);
             if replays {
-                let count = self.replay.len().min(buf.remaining());
-                buf.put_slice(&self.replay[..count]);
-                self.replay.advance(count);
-                if self.replay.is_empty() {
-                    // Its memory is not held for the connection's life.
-                    self.replay = Bytes::new();
-                }
+                self.put_replay(buf);
             } else {
                 if let Speech::Http2 { received: frames, .. } = &self.speech
                     && self.membership.record().state.has(state::PONG)
@@ -337,7 +340,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
         ready!(Pin::new(&mut self.io).poll_flush(cx))?;
         let record = self.record();
         if record.state.has(state::DIRTY) {
-            record.state.clear(state::DIRTY);
+            record.state.clear(state::DIRTY | state::BEHIND);
         }
         record.flushed();
         Poll::Ready(Ok(()))
