@@ -162,6 +162,11 @@ impl Record {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether closing its socket says all that a shutdown before it would: it is HTTP/1 without TLS.
+    pub(crate) fn closes_at_once(&self) -> bool {
+        self.plain && !self.state.has(state::HTTP2)
+    }
+
     /// Calls `f` with a request that is in flight.
     fn with_request<R>(&self, key: u32, f: impl FnOnce(&mut Request) -> R) -> Option<R> {
         if key == 0 && !self.has_first() {

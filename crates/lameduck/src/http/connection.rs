@@ -107,7 +107,7 @@ impl<I: Io, S: Handle> Unpin for Connection<I, S> {}
 
 impl<I: Io, S: Handle> Connection<I, S> {
     /// Serves the connection. `http2`: it is known to be HTTP/2, or not to be; `None`: look at its bytes. `read`: what of
-    /// it was read before.
+    /// it was read before, of which the record knows.
     #[inline]
     pub(super) fn new(
         io: I,
@@ -117,9 +117,6 @@ impl<I: Io, S: Handle> Connection<I, S> {
         read: Bytes,
     ) -> Connection<I, S> {
         let http2 = if cfg!(feature = "http2") { http2 } else { Some(false) };
-        if !read.is_empty() {
-            has_begun(membership.record(), http2);
-        }
         let io = Tracked::new(io, membership, http2, read);
         #[cfg(feature = "http2")]
         if http2 == Some(true) {
@@ -134,6 +131,12 @@ impl<I: Io, S: Handle> Connection<I, S> {
     #[cfg(feature = "http2")]
     #[inline(never)]
     fn of_http2(io: Tracked<I>, service: S) -> Connection<I, S> {
+        let record = io.record();
+        if record.state.has(state::HEAD) {
+            // It was the preface that began, no head.
+            record.touch();
+            record.state.clear(state::HEAD);
+        }
         Connection::on(io, service, |io, service, record| {
             Stage::Http2(speak_http2(io, service, record))
         })
@@ -191,18 +194,6 @@ impl<I: Io, S: Handle> Connection<I, S> {
             }
         }
         false
-    }
-}
-
-/// Something was read of a connection that is served from here on.
-#[inline(never)]
-fn has_begun(record: &Record, http2: Option<bool>) {
-    if !record.state.has(state::HEAD) {
-        record.spoke();
-    }
-    if http2 == Some(true) {
-        record.touch();
-        record.state.clear(state::HEAD);
     }
 }
 

@@ -266,6 +266,7 @@ impl Door {
             }));
             return;
         }
+        membership.record().spoke();
         drop(runtime.spawn(async move {
             let connection = Connection::new(stream, membership, service(), http2, read_ahead);
             let mut connection = Box::new(connection);

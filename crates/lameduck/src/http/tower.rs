@@ -16,22 +16,14 @@ use super::service::BoxError;
 /// the service is not ready the request waits in the future, with the service that it waits for, and the connection has
 /// another clone from then on. hyper-util's `TowerToHyperService` puts every request into its future and takes it out
 /// again, and clones the service each time.
-#[derive(Debug)]
-pub(crate) struct Tower<S> {
-    service: S,
-    /// The one that is called.
-    kept: RefCell<Option<S>>,
-}
+///
+/// One that panicked when it was called is not called again: all further requests fail.
+#[derive(Clone, Debug)]
+pub(crate) struct Tower<S>(RefCell<S>);
 
 impl<S> Tower<S> {
     pub(crate) fn new(service: S) -> Tower<S> {
-        Tower { service, kept: RefCell::new(None) }
-    }
-}
-
-impl<S: Clone> Clone for Tower<S> {
-    fn clone(&self) -> Tower<S> {
-        Tower::new(self.service.clone())
+        Tower(RefCell::new(service))
     }
 }
 
@@ -47,24 +39,21 @@ where
     // A call of its own: where two ways of making the future meet in its caller, it is made elsewhere and copied.
     #[inline(never)]
     fn call(&self, request: R) -> Answering<S, R> {
-        let mut asked = Context::from_waker(Waker::noop());
-        let Ok(kept) = self.kept.try_borrow_mut() else {
-            let mut service = self.service.clone();
-            let ready = service.poll_ready(&mut asked);
-            return answering(service, ready, request);
+        let Ok(service) = self.0.try_borrow_mut() else {
+            return Answering::Failed { error: Some("the service has panicked".into()) };
         };
-        // A panic leaves it borrowed: what it left behind is not called again. And a call that has nothing to tidy up
-        // when it unwinds writes its future where that belongs, instead of having it copied there.
-        let mut kept = ManuallyDrop::new(kept);
-        let service = kept.get_or_insert_with(|| self.service.clone());
-        let ready = service.poll_ready(&mut asked);
+        // A panic leaves it borrowed for ever. A call that has nothing to tidy up when it unwinds writes its future where
+        // that belongs, instead of having it copied there.
+        let mut service = ManuallyDrop::new(service);
+        let ready = service.poll_ready(&mut Context::from_waker(Waker::noop()));
         if !matches!(ready, Poll::Ready(Ok(()))) {
-            let service = kept.take();
-            drop(ManuallyDrop::into_inner(kept));
-            return answering(service.unwrap_or_else(|| self.service.clone()), ready, request);
+            let another = service.clone();
+            let own = std::mem::replace(&mut **service, another);
+            drop(ManuallyDrop::into_inner(service));
+            return answering(own, ready, request);
         }
         let answering = Answering::Called { future: service.call(request) };
-        drop(ManuallyDrop::into_inner(kept));
+        drop(ManuallyDrop::into_inner(service));
         answering
     }
 }

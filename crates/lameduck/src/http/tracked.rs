@@ -357,12 +357,15 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
             match &mut this.closing {
                 Closing::Done => return Poll::Ready(Ok(())),
                 Closing::No => {
+                    let record = this.membership.record();
+                    if record.closes_at_once() && !is_unread(record) {
+                        // The descriptor is closed next, which ends the stream as well: a system call less.
+                        this.closing = Closing::Done;
+                        continue;
+                    }
                     ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
-                    let record = this.record();
-                    let flags = record.state.get();
-                    let unread = flags & (state::BODY_OPEN | state::HEAD) != 0
-                        || record.remote().with(peek) == Some(peek::Seen::Bytes);
-                    if unread || owes(record) {
+                    let record = this.membership.record();
+                    if is_unread(record) || owes(record) {
                         // Whatever still comes is not answered any more.
                         record.state.clear(state::HEAD);
                         record.state.set(state::LINGER);
@@ -411,6 +414,12 @@ fn strip_empty_lines(buf: &mut ReadBuf<'_>, before: usize) -> bool {
     new.copy_within(empty.., 0);
     buf.set_filled(before + left);
     left > 0
+}
+
+/// Whether something of what the peer sent is not read.
+fn is_unread(record: &Record) -> bool {
+    record.state.get() & (state::BODY_OPEN | state::HEAD) != 0
+        || record.remote().with(peek) == Some(peek::Seen::Bytes)
 }
 
 /// Whether an HTTP/2 peer has not got all that was sent. Unlike one of HTTP/1, it goes on sending (WINDOW_UPDATE)
