@@ -19,6 +19,7 @@ impl Path {
     /// That of a request that has none.
     pub(crate) const NONE: Path = Path::Short { length: 1, bytes: [b'*'; SHORT] };
 
+    #[cfg(any(feature = "http2", test))]
     pub(crate) fn new(path: Option<&PathAndQuery>) -> Path {
         let mut this = Path::NONE;
         this.set(path);

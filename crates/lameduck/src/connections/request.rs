@@ -100,6 +100,7 @@ impl Request {
         Request { method: Method::GET, path: Path::NONE, route: None, note: None, stream: None };
 
     /// One that has just begun.
+    #[cfg(feature = "http2")]
     pub(crate) fn new(
         method: &Method,
         path: Option<&PathAndQuery>,

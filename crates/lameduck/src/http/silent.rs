@@ -14,7 +14,9 @@ use super::opening::without_empty_lines;
 #[cfg(feature = "restart")]
 use super::parcels::give;
 use super::peek::{self, peek};
-use crate::connections::{Directive, Fate, Membership, Record, state};
+#[cfg(feature = "restart")]
+use crate::connections::state;
+use crate::connections::{Directive, Fate, Membership, Record};
 use crate::sys::{Guarded, Owning};
 
 /// How much of what a peer says first is taken at once: nearly all heads are shorter.
