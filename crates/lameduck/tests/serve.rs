@@ -285,24 +285,37 @@ async fn a_hyper_service_does_as_well_as_a_router() {
     assert!(closed.await.expect("no panic"));
 }
 
-/// A service that panics before it returns a future: a tower layer can.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_that_panics_when_called_answers_500_and_harms_no_other_request() {
-    use lameduck::http::Body;
-    type Answer = Result<http::Response<axum::body::Body>, std::convert::Infallible>;
+type Answer = Result<http::Response<axum::body::Body>, std::convert::Infallible>;
+
+/// A service of one server that panics when it is called with `/panic`, before it returns a future: a tower layer can.
+/// Its address, what stops it, and its report to be.
+async fn panicking<F, A>(answer: F) -> (SocketAddr, StopHandle, tokio::task::JoinHandle<Report>)
+where
+    F: Fn(http::Request<lameduck::http::Body>) -> A + Clone + Send + 'static,
+    A: Future<Output = Answer> + Send + 'static,
+{
     let stop = StopHandle::new();
     let (tell, told) = oneshot::channel();
     let serving = service().serve(&stop, async move |setup: &mut Setup| {
-        let service = hyper::service::service_fn(|request: http::Request<Body>| {
-            let path = request.uri().path().to_owned();
-            assert!(path != "/panic", "called in vain");
-            async move { Answer::Ok(http::Response::new(path.into())) }
+        let answer = answer.clone();
+        let hyper = hyper::service::service_fn(move |request: http::Request<_>| {
+            assert!(request.uri().path() != "/panic", "called in vain");
+            answer(request)
         });
-        let _ = tell.send(setup.http_hyper("hyper", "127.0.0.1:0", service).local_addr());
+        let _ = tell.send(setup.http_hyper("hyper", "127.0.0.1:0", hyper).local_addr());
         Ok(())
     });
     let task = spawn(serving);
-    let addr = told.await.expect("the setup ran").expect("an address");
+    (told.await.expect("the setup ran").expect("an address"), stop, task)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_panics_when_called_answers_500_and_harms_no_other_request() {
+    let (addr, stop, task) = panicking(|request| {
+        let path = request.uri().path().to_owned();
+        async move { Answer::Ok(http::Response::new(path.into())) }
+    })
+    .await;
 
     let http1 = tokio::task::spawn_blocking(move || {
         let mut client = Client::connect(addr).expect("a connection");
@@ -337,21 +350,9 @@ async fn a_service_that_panics_when_called_answers_500_and_harms_no_other_reques
 /// Our own answer to the second would be taken for the answer to the first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_panics_when_called_answers_for_nobody_else() {
-    use lameduck::http::Body;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    type Answer = Result<http::Response<axum::body::Body>, std::convert::Infallible>;
-    let stop = StopHandle::new();
-    let (tell, told) = oneshot::channel();
-    let serving = service().serve(&stop, async move |setup: &mut Setup| {
-        let service = hyper::service::service_fn(|request: http::Request<Body>| {
-            assert!(request.uri().path() != "/panic", "called in vain");
-            async move { Answer::Ok(http::Response::new("first".into())) }
-        });
-        let _ = tell.send(setup.http_hyper("hyper", "127.0.0.1:0", service).local_addr());
-        Ok(())
-    });
-    let task = spawn(serving);
-    let addr = told.await.expect("the setup ran").expect("an address");
+    let first = |_| async { Answer::Ok(http::Response::new("first".into())) };
+    let (addr, stop, task) = panicking(first).await;
     let mut client = tokio::net::TcpStream::connect(addr).await.expect("a connection");
     let both = b"GET / HTTP/1.1\r\nHost: test\r\n\r\nGET /panic HTTP/1.1\r\nHost: test\r\n\r\n";
     client.write_all(both).await.expect("sent");
@@ -368,24 +369,14 @@ async fn a_service_that_panics_when_called_answers_for_nobody_else() {
 /// hyper takes the next request behind a response that is still on its way, where the rest of a body came behind that.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_panics_when_called_adds_nothing_to_a_response_that_is_on_its_way() {
-    use lameduck::http::Body;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     const LONG: usize = 32 << 20;
-    type Answer = Result<http::Response<axum::body::Body>, std::convert::Infallible>;
-    let stop = StopHandle::new();
-    let (tell, told) = oneshot::channel();
-    let serving = service().serve(&stop, async move |setup: &mut Setup| {
-        let service = hyper::service::service_fn(|request: http::Request<Body>| {
-            assert!(request.uri().path() != "/panic", "called in vain");
-            // Its body is read on while the response is on its way.
-            spawn(axum::body::to_bytes(axum::body::Body::new(request.into_body()), 100));
-            async move { Answer::Ok(http::Response::new(vec![b'x'; LONG].into())) }
-        });
-        let _ = tell.send(setup.http_hyper("hyper", "127.0.0.1:0", service).local_addr());
-        Ok(())
-    });
-    let task = spawn(serving);
-    let addr = told.await.expect("the setup ran").expect("an address");
+    let (addr, stop, task) = panicking(|request| {
+        // Its body is read on while the response is on its way.
+        spawn(axum::body::to_bytes(axum::body::Body::new(request.into_body()), 100));
+        async { Answer::Ok(http::Response::new(vec![b'x'; LONG].into())) }
+    })
+    .await;
     let mut client = tokio::net::TcpStream::connect(addr).await.expect("a connection");
     let half = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf ";
     client.write_all(half).await.expect("sent");

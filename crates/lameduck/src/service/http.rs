@@ -37,6 +37,8 @@ impl Setup {
     ///
     /// It listens at once, and accepts when the service is ready. If it cannot listen, the start fails with an
     /// error that says why.
+    ///
+    /// Each connection has a clone of `service`, which is asked for readiness (`poll_ready`) before each call.
     #[track_caller]
     pub fn http<S, B>(&mut self, name: &str, address: impl std::fmt::Display, service: S) -> Http
     where
