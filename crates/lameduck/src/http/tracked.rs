@@ -1,6 +1,6 @@
 //! The I/O object of a connection: passes bytes between hyper and the transport, notes in the connection's
-//! record what they say about its state, finds out whether the peer speaks HTTP/2 where nobody knows yet, and closes so that unread
-//! bytes do not destroy the last response. As long as it lives, the connection is counted.
+//! record what they say about its state, finds out whether the peer speaks HTTP/2 where nobody knows yet, and
+//! closes so that unread bytes do not destroy the last response. As long as it lives, the connection is counted.
 
 use std::future::Future;
 use std::io;
