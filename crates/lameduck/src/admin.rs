@@ -130,7 +130,8 @@ fn respond(method: &Method, uri: &Uri, shared: &Arc<Shared>) -> Response<String>
         "/tasks" if as_text => (true, tasks::text(&views(shared))),
         "/tasks" => (true, tasks::json(&views(shared))),
         "/readyz" => (phase.is_ready(), format!("{phase}\n")),
-        "/startupz" => (phase >= Phase::Ready, format!("{phase}\n")),
+        // A start that was given up stops without ever having been ready.
+        "/startupz" => (shared.has_been_ready(), format!("{phase}\n")),
         "/metrics" => (true, crate::metrics::render(shared)),
         _ => {
             let text = "there are /livez, /readyz, /startupz, /tasks and /metrics\n".to_owned();

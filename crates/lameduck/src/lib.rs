@@ -54,5 +54,6 @@ pub use self::resource::{Close, Resource};
 pub use self::service::Http;
 pub use self::service::{Service, Setup};
 pub use self::task::{
-    Backoff, Closed, Consumer, OnFailure, Outcome as TaskOutcome, Queue, Timer, Worker,
+    Backoff, Closed, Consumer, OnFailure, Outcome as TaskOutcome, Queue, Timer, TrySendError,
+    Worker,
 };

@@ -126,6 +126,9 @@ impl Lifecycle {
     /// handle is awaited. The stop waits for it, and cancels it only at the finish deadline; then the report
     /// names it with the line that called this.
     ///
+    /// Two have less: one begun in a setup whose start is given up is cancelled then, and named; one begun while the
+    /// resources close has until the close deadline, and only a resource's close that awaits it waits for it.
+    ///
     /// # Panics
     /// Never by itself; a panic of the work is an [`ShieldError::Panicked`] of the handle.
     #[track_caller]

@@ -53,9 +53,10 @@ pub(crate) fn render(shared: &Arc<Shared>) -> String {
     let connections = Family::<OfState, Gauge>::default();
     let open = totals.open;
     for (state, count) in [
-        ("silent", open.silent),
+        ("unspoken", open.unspoken),
+        ("handshake", open.handshake),
         ("head", open.head),
-        ("active", open.active),
+        ("in_flight", open.in_flight),
         ("idle", open.idle),
         ("upgraded", open.upgraded),
     ] {
@@ -132,7 +133,7 @@ fn tasks(registry: &mut Registry, shared: &Shared) {
     let help = "Since the last beat of a task that promised to; 0 while it waits for work";
     registry.register("task_beat_age_seconds", help, beats);
     registry.register("task_progress_done", "How far a task is", done);
-    registry.register("task_progress_total", "How far it will be", of);
+    registry.register("task_progress_of", "How far it will be", of);
 }
 
 fn whole(count: u64) -> i64 {

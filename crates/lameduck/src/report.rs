@@ -54,7 +54,7 @@ pub struct Report {
     pub parts: Vec<PartReport>,
     /// How many restarts have failed since the start.
     pub restarts_failed: u64,
-    /// Panics of handlers since the start: the first twenty, and how many there were.
+    /// Panics of handlers, shields and blocking work since the start: the first twenty, and how many there were.
     pub panics: Panics,
     /// Whatever still ran at its deadline: the first hundred.
     pub stuck: Vec<Stuck>,
@@ -73,7 +73,8 @@ pub struct PhaseTime {
     pub took: Duration,
 }
 
-/// Panics of handlers: each was answered with 500 and changed nothing else.
+/// Panics of what is the user's and does not end the service: handlers, each answered with 500; bodies of responses, which
+/// are cut where their head is out; shields and blocking work, whose caller is told.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Panics {

@@ -134,8 +134,8 @@ impl Service {
         self
     }
 
-    /// Calls this with the finished report, on a helper thread that gets 100 ms together with the writing of
-    /// the report.
+    /// Calls this with the finished report, on a helper thread. Together with the writing of the report it has up to 1 s
+    /// before the last deadline, and 100 ms beyond it at least: the exit waits for it no longer.
     pub fn on_report(mut self, callback: impl Fn(&Report) + Send + Sync + 'static) -> Service {
         self.on_report = Some(Arc::new(callback));
         self

@@ -25,7 +25,7 @@ pub use self::outcome::Outcome;
 pub(crate) use self::part::TaskPart;
 pub use self::policy::{Backoff, OnFailure};
 pub(crate) use self::queue::channel;
-pub use self::queue::{Closed, Queue, Worker};
+pub use self::queue::{Closed, Queue, TrySendError, Worker};
 pub(crate) use self::shields::ShieldsPart;
 pub(crate) use self::task::{Kind, Task};
 pub(crate) use self::timer::timer;

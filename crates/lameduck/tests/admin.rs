@@ -4,9 +4,10 @@
 
 mod fixture;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use lameduck_testkit::{Client, Signal, eventually, pause};
+use lameduck_testkit::{Client, Signal, eventually, free_port, pause};
 
 use fixture::{
     SECOND, asking, ended, fixture, get, in_flight, metric, serving, status, with_admin,
@@ -84,6 +85,29 @@ fn b8_it_is_bound_before_the_setup_runs() {
 }
 
 #[test]
+fn a_start_that_is_given_up_has_not_started() {
+    let (command, admin) = with_admin(fixture(&["resource=db:slow", "setup=hang"]));
+    let server = command.start();
+    server.wait_for_stdout("setup hangs", 5 * SECOND);
+    let mut probe = Client::connect(admin).expect("a connection");
+    server.signal(Signal::TERM);
+    server.wait_for_stdout("db closing", 5 * SECOND);
+    probe.get("/startupz").expect("sent");
+    let response = probe.read_response().expect("an answer");
+    assert_eq!((response.status, response.text().as_ref()), (503, "closing\n"));
+    ended(&server.wait_exit(10 * SECOND), 0, "clean");
+}
+
+#[test]
+fn an_empty_variable_leaves_the_admin_listener_where_the_code_put_it() {
+    let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let word = format!("admin={admin}");
+    let server = serving(fixture(&["http", &word]).env("LAMEDUCK_ADMIN", ""));
+    assert_eq!(get(admin, "/readyz").expect("an answer").status, 200);
+    drop(server);
+}
+
+#[test]
 fn unknown_paths_and_other_methods_are_told_so() {
     let (command, admin) = with_admin(fixture(&["http"]));
     let server = serving(command);
@@ -152,7 +176,7 @@ fn the_metrics_tell_the_phase_the_requests_and_the_connections() {
     let connections = |state: &str| format!("lameduck_connections{{state=\"{state}\"}}");
     let seen = eventually(5 * SECOND, || {
         let text = metrics();
-        ["silent", "head", "idle", "active"]
+        ["unspoken", "head", "idle", "in_flight"]
             .iter()
             .all(|state| metric(&text, &connections(state)) == Some(1.0))
     });

@@ -82,7 +82,7 @@ fn a_long_job_stops_at_a_safe_point_and_says_where() {
     );
     assert_eq!(task(admin, "reindex")["progress"]["of"], 500);
     let metrics = get(admin, "/metrics").expect("metrics").text().into_owned();
-    let of = "lameduck_task_progress_total{task=\"reindex\",kind=\"timer\"}";
+    let of = "lameduck_task_progress_of{task=\"reindex\",kind=\"timer\"}";
     assert_eq!(metric(&metrics, of), Some(500.0), "{metrics}");
     server.signal(Signal::TERM);
     let exit = server.wait_exit(10 * SECOND);

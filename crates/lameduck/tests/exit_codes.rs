@@ -81,7 +81,7 @@ fn in_flight_at_least_one(admin: std::net::SocketAddr) {
     let seen = lameduck_testkit::eventually(5 * SECOND, || {
         let text = get(admin, "/metrics").map(|response| response.text().into_owned());
         text.is_ok_and(|text| {
-            fixture::metric(&text, "lameduck_connections{state=\"active\"}") >= Some(1.0)
+            fixture::metric(&text, "lameduck_connections{state=\"in_flight\"}") >= Some(1.0)
         })
     });
     assert!(seen);

@@ -18,6 +18,12 @@ use target::{
     ROOM, SECOND, answered, answered_and_closed, clean, connect, ms, start, stop, target as command,
 };
 
+/// A service inside this process.
+fn serve(router: impl FnOnce(&StopHandle) -> Router) -> Inside {
+    target::over_tls();
+    Inside::start(router, |http| http)
+}
+
 #[test]
 fn a_handler_that_begins_the_stop_has_its_response_delivered() {
     let router = |stop: &StopHandle| {
@@ -29,7 +35,7 @@ fn a_handler_that_begins_the_stop_has_its_response_delivered() {
         };
         Router::new().route("/", get(handler))
     };
-    let service = Inside::start(router, |http| http);
+    let service = serve(router);
     let mut client = Client::connect(service.addr).unwrap();
     client.get("/").unwrap();
     assert_eq!(answered_and_closed(&mut client).text(), "bye");
@@ -58,7 +64,7 @@ fn the_listener_is_closed_while_requests_are_still_in_flight() {
 #[test]
 fn the_stop_waits_for_requests_in_flight_and_a_second_one_changes_nothing() {
     let router = Router::new().route("/", get(async || tokio::time::sleep(ms(800)).await));
-    let service = Inside::start(|_| router, |http| http);
+    let service = serve(|_| router);
     let mut client = Client::connect(service.addr).unwrap();
     client.get("/").unwrap();
     pause(ms(100));
@@ -121,7 +127,8 @@ fn states(admin: &mut Client) -> String {
 fn the_states_of_a_connection_come_in_order() {
     let admin = free_port();
     let server = start(command().env("LAMEDUCK_ADMIN", format!("127.0.0.1:{admin}")));
-    let mut admin = Client::connect(([127, 0, 0, 1], admin).into()).unwrap();
+    // The admin listener speaks no TLS.
+    let mut admin = Client::connect_plain(([127, 0, 0, 1], admin).into()).unwrap();
     let mut now = |expected: &str| {
         let mut last = String::new();
         let is = eventually(2 * SECOND, || {
@@ -132,15 +139,15 @@ fn the_states_of_a_connection_come_in_order() {
     };
     now("");
     let mut client = connect(&server);
-    now("\"silent\"} 1");
-    client.send(b"GET /sleep?ms=300 HTTP/1.1\r\n").unwrap();
+    now("\"unspoken\"} 1");
+    client.send(b"GET /sleep?ms=1000 HTTP/1.1\r\n").unwrap();
     now("\"head\"} 1");
     client.send(b"Host: test\r\n\r\n").unwrap();
-    now("\"active\"} 1");
+    now("\"in_flight\"} 1");
     answered(&mut client);
     now("\"idle\"} 1");
-    client.get("/sleep?ms=300").unwrap();
-    now("\"active\"} 1");
+    client.get("/sleep?ms=1000").unwrap();
+    now("\"in_flight\"} 1");
     answered(&mut client);
     drop(client);
     now("");
@@ -169,7 +176,7 @@ fn goaway_goes_out_while_a_handler_blocks() {
 fn an_unread_body_does_not_destroy_the_response() {
     // Sizes around what the kernel and hyper hold without being asked.
     let router = Router::new().route("/", post(async || "not read"));
-    let service = Inside::start(|_| router, |http| http);
+    let service = serve(|_| router);
     for size in [1, 10_000, 300_000, 3_000_000] {
         let mut client = Client::connect(service.addr).unwrap();
         client.post("/", &vec![b'x'; size]).unwrap();

@@ -297,8 +297,13 @@ fn a5_a_signal_while_starting_closes_what_was_opened_and_ends_with_0() {
             server.wait_for_stdout(said, 5 * SECOND);
             let sent = server.signal(signal);
             let exit = server.wait_exit(10 * SECOND);
-            ended(&exit, 0, "clean");
+            let report = ended(&exit, 0, "clean");
             assert!(exit.at - sent < 2 * SECOND, "{how}");
+            let stuck = report["stuck"].as_array().expect("a list");
+            let kinds: Vec<_> = stuck.iter().map(|stuck| &stuck["kind"]).collect();
+            // One that lets go of its thread when it is told to is no culprit.
+            let culprits: &[&str] = if how == "setup=block" { &["setup"] } else { &[] };
+            assert_eq!(kinds, culprits, "{report}");
             let closed = ["cache closing", "cache closed", "db closing", "db closed"];
             assert!(fixture::in_order(&exit.stdout, &closed), "{}", exit.stdout);
         }

@@ -8,11 +8,11 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use lameduck_testkit::{
-    Exit, NOBODY, Proc, Server, ServerCommand, eventually, example, free_port, is_root,
-    last_json_object, pause, readable_by_anyone,
+    Ending, Exit, NOBODY, Proc, Server, ServerCommand, eventually, example, free_port, in_ci,
+    is_root, last_json_object, pause, readable_by_anyone,
 };
 
-use fixture::{SECOND, fixture, in_order, part, status, stuck, with_admin};
+use fixture::{SECOND, ended, fixture, in_order, part, status, stuck, with_admin};
 
 /// Asserts that the start fails in order: code 1, one line of error that holds all of these, a report that says the
 /// same, no process left; and gives the exit back.
@@ -145,6 +145,7 @@ fn a_port_that_needs_a_privilege_is_named() {
     let first: u16 = start.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(1024);
     if !is_root() {
         eprintln!("skipped: needs root, to run the server as somebody else");
+        assert!(!in_ci(), "CI runs as root");
         return;
     }
     let program = readable_by_anyone(example("fixture"));
@@ -310,6 +311,16 @@ fn b3_closing_after_a_failed_start_has_a_deadline() {
 }
 
 #[test]
+fn a_shield_that_a_given_up_start_leaves_behind_is_named() {
+    let exit = quiet(&["resource=db", "shield", "setup=fail"]).start().wait_exit(10 * SECOND);
+    // It was cut off: more than a start that failed.
+    let report = ended(&exit, 75, "forced");
+    stuck(&report, "shield", "migration");
+    let said = ["shield cancelled", "db closed"];
+    assert!(said.iter().all(|event| exit.stdout.contains(event)), "{}", exit.stdout);
+}
+
+#[test]
 fn a2_a_service_that_starts_is_not_ready_and_answers_only_when_it_is() {
     let (command, admin) = with_admin(quiet(&["http", "setup=hang"]));
     let server = command.start();
@@ -325,6 +336,8 @@ fn a2_a_service_that_starts_is_not_ready_and_answers_only_when_it_is() {
     let exit = server.wait_exit(10 * SECOND);
     assert_eq!(exit.code, Some(0));
     assert!(last_json_object(&exit.stderr).is_some());
+    // The limit of guarantee 2: what came before the service was ready goes with a start that is given up.
+    assert_eq!(early.ending(SECOND), Ending::Reset);
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub(super) const CASES: &[Case] = &[
         id: "stuck/exit",
         title: "A handler that never ends does not hold the process beyond its grace",
         level: Level::Must,
-        why: "One forgotten time-out in one handler must not turn each deploy into a SIGKILL.",
+        why: "One forgotten timeout in one handler must not turn each deploy into a SIGKILL.",
         rule: KILLED,
         needs: &[Need::Hang],
         alone: false,

@@ -36,7 +36,7 @@ impl Haproxy {
     }
 
     /// The same with `option idle-close-on-response`, which keeps idle connections, and with them the old worker, until
-    /// they ask or the keep-alive time-out ends them.
+    /// they ask or the keep-alive timeout ends them.
     ///
     /// # Errors
     /// HAProxy isn't installed.

@@ -54,7 +54,7 @@ fn does_not_fit(budget: &Budget, grace: Duration, pre_stop: Duration) -> String 
     };
     format!(
         "the budget does not fit: lame duck {} + drain {} + finish {} + close {} = {}, + {} for the exit{hook}, \
-         but the platform allows {} (grace); shorten a part, or have the platform allow {} s",
+         but the platform allows {} (grace); shorten one, or have the platform allow {} s",
         Span(budget.lame_duck),
         Span(budget.drain),
         Span(budget.finish),

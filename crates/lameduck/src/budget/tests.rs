@@ -64,7 +64,7 @@ fn a_budget_over_the_grace_shows_the_sum() {
     assert_eq!(
         text,
         "the budget does not fit: lame duck 5 s + drain 17 s + finish 4 s + close 3 s = 29 s, + 200 ms for \
-         the exit + 5 s that its preStop hook uses up, but the platform allows 30 s (grace); shorten a part, \
+         the exit + 5 s that its preStop hook uses up, but the platform allows 30 s (grace); shorten one, \
          or have the platform allow 35 s"
     );
 }

@@ -175,7 +175,7 @@ pub(crate) fn judge(
     }
 }
 
-/// A TLS handshake has one time-out, from the accept on, whether its peer is slow or silent.
+/// A TLS handshake has one timeout, from the accept on, whether its peer is slow or silent.
 fn handshake(
     view: &View,
     draining: bool,

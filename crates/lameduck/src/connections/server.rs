@@ -416,14 +416,16 @@ impl Connections {
             let by_state = &mut totals.open;
             let counter = if flags & state::UPGRADED != 0 {
                 &mut by_state.upgraded
+            } else if flags & state::HANDSHAKE != 0 {
+                &mut by_state.handshake
             } else if flags & (state::REQUEST | state::DIRTY) != 0 {
-                &mut by_state.active
+                &mut by_state.in_flight
             } else if flags & state::HEAD != 0 {
                 &mut by_state.head
             } else if flags & state::SPOKEN != 0 {
                 &mut by_state.idle
             } else {
-                &mut by_state.silent
+                &mut by_state.unspoken
             };
             *counter += 1;
         }

@@ -5,6 +5,7 @@ use std::panic::Location;
 use std::pin::Pin;
 #[cfg(feature = "tls")]
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -54,6 +55,8 @@ pub(crate) struct Door {
     tls: OnceLock<Tls>,
     /// How the listener was closed, for the report.
     closed: Mutex<Option<String>>,
+    /// Whether that may have reset a connection unheard.
+    may_have_lost: AtomicBool,
     /// Told when it is to look again whether it may take new connections.
     #[cfg(feature = "restart")]
     turned: tokio::sync::Notify,
@@ -66,7 +69,7 @@ pub(crate) struct Door {
     alone: Mutex<Option<bool>>,
     /// A successor serves the listener.
     #[cfg(feature = "restart")]
-    left: std::sync::atomic::AtomicBool,
+    left: AtomicBool,
 }
 
 /// An HTTP server as a part of the service.
@@ -98,6 +101,7 @@ impl Source {
             #[cfg(feature = "tls")]
             tls: OnceLock::new(),
             closed: Mutex::new(None),
+            may_have_lost: AtomicBool::new(false),
             #[cfg(feature = "restart")]
             turned: tokio::sync::Notify::new(),
             #[cfg(feature = "restart")]
@@ -105,7 +109,7 @@ impl Source {
             #[cfg(feature = "restart")]
             alone: Mutex::new(None),
             #[cfg(feature = "restart")]
-            left: std::sync::atomic::AtomicBool::new(false),
+            left: AtomicBool::new(false),
         };
         Source {
             identity: Identity { name: name.to_owned(), tier: Tier::Source, place },
@@ -413,7 +417,7 @@ impl Door {
     /// The listener as it is to be closed; `None`: it was left to the successor.
     #[cfg(feature = "restart")]
     fn unless_left(&self, mut incoming: Incoming) -> Option<Incoming> {
-        if self.left.load(std::sync::atomic::Ordering::Acquire) {
+        if self.left.load(Ordering::Acquire) {
             // What waits there is the successor's to accept, and so is the file of a Unix socket.
             drop(incoming);
             let text = "left to the successor".to_owned();
@@ -435,13 +439,11 @@ impl Door {
     fn note_closed(&self, closed: &Closed) {
         let text = closed.to_string();
         let level = match closed.way {
-            _ if closed.is_without_loss() => Level::DEBUG,
-            // Nothing is wrong, unless that process is gone after all, which cannot be seen from here.
-            Way::Shared if closed.emptied => Level::INFO,
-            Way::Shared | Way::Sink | Way::SinkUnasked(_) | Way::Refusing | Way::Plain(_) => {
-                Level::WARN
-            }
+            _ if closed.may_have_lost() => Level::WARN,
+            Way::Shared => Level::INFO,
+            Way::Sink | Way::SinkUnasked(_) | Way::Refusing | Way::Plain(_) => Level::DEBUG,
         };
+        self.may_have_lost.store(closed.may_have_lost(), Ordering::Relaxed);
         self.say(level, &format!("listener closed: {text}"));
         *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
     }
@@ -552,7 +554,7 @@ impl Part for Source {
         #[cfg(feature = "restart")]
         {
             let left = connections.mode().is_paused();
-            self.door.left.store(left, std::sync::atomic::Ordering::Release);
+            self.door.left.store(left, Ordering::Release);
             connections.keep();
         }
         connections.enter(Mode::Draining);
@@ -715,7 +717,8 @@ impl Part for Source {
 
     fn report(&self) -> Option<PartReport> {
         let closed = self.door.closed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Some(self.door.life.report(&self.identity, closed))
+        let may_have_lost = self.door.may_have_lost.load(Ordering::Relaxed);
+        Some(PartReport { may_have_lost, ..self.door.life.report(&self.identity, closed) })
     }
 
     fn count(&self, totals: &mut Totals) {

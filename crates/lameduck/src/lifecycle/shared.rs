@@ -186,6 +186,13 @@ impl Shared {
         spans.map(|((phase, at), end)| (*phase, end.saturating_duration_since(*at))).collect()
     }
 
+    /// Whether the service was ready, ever.
+    #[cfg(feature = "admin")]
+    pub(crate) fn has_been_ready(&self) -> bool {
+        let entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
+        entered.iter().any(|(phase, _)| *phase == Phase::Ready)
+    }
+
     /// The deadlines, once the stop has begun.
     pub(crate) fn deadlines(&self) -> Option<Deadlines> {
         self.deadlines.get().copied()

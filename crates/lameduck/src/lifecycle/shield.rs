@@ -75,7 +75,11 @@ where
     let key = shared.shields().begin(name.clone(), place, Runs::of(Arc::as_ptr(&scope), 0));
     let running = Running { shared: Arc::clone(shared), key };
     let lifecycle = Lifecycle::new(scope, 0);
-    let over = shared.finish_over.clone();
+    let over = match shared.phase() < Phase::Closing {
+        true => shared.finish_over.clone(),
+        // The finish deadline is behind it.
+        false => shared.close_over.clone(),
+    };
     drop(shared.runtime().spawn(async move {
         let work = Within::new(lifecycle, AssertUnwindSafe(work).catch_unwind());
         let outcome = tokio::select! {

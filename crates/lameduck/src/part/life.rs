@@ -121,6 +121,7 @@ impl Life {
             state,
             took: ended.and_then(|ended| ended.took),
             detail: ended.and_then(|ended| ended.detail.clone()).or(detail),
+            may_have_lost: false,
         }
     }
 }

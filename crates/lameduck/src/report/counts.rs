@@ -74,9 +74,14 @@ pub(crate) struct Totals {
 /// Open connections by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OpenCounts {
-    pub(crate) silent: u64,
+    /// Its peer has not sent a byte.
+    pub(crate) unspoken: u64,
+    /// A TLS handshake is under way, begun or not.
+    pub(crate) handshake: u64,
+    /// Half a request head has come.
     pub(crate) head: u64,
-    pub(crate) active: u64,
+    pub(crate) in_flight: u64,
+    /// Nothing is under way, and something was.
     pub(crate) idle: u64,
     pub(crate) upgraded: u64,
 }

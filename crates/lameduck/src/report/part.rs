@@ -21,6 +21,9 @@ pub struct PartReport {
     pub took: Option<Duration>,
     /// What there is to say: an error, a panic's message, how a listener was closed.
     pub detail: Option<String>,
+    /// A server's listener was closed in a way that may have reset a connection unheard, or certainly has: `detail` says
+    /// how, and why no better way was possible.
+    pub may_have_lost: bool,
 }
 
 /// The state of a part.

@@ -64,6 +64,7 @@ fn a_forced_stop_names_what_was_stuck_and_what_failed() {
         state: PartState::Failed,
         took: None,
         detail: Some("disk full".to_owned()),
+        may_have_lost: false,
     }];
     let text = report.to_string();
     for line in [
@@ -76,6 +77,45 @@ fn a_forced_stop_names_what_was_stuck_and_what_failed() {
     ] {
         assert!(text.lines().any(|have| have == line), "{line:?} is not in\n{text}");
     }
+}
+
+#[test]
+fn nothing_is_called_lossless_that_may_not_have_been() {
+    let verdict = |requests: RequestCounts, may_have_lost: bool| {
+        let mut report = report(Outcome::Clean);
+        report.requests = requests;
+        report.parts = vec![PartReport {
+            name: "public".to_owned(),
+            tier: "source",
+            place: "src/main.rs:5".to_owned(),
+            state: PartState::Done,
+            took: None,
+            detail: Some("accepted until none was waiting".to_owned()),
+            may_have_lost,
+        }];
+        let text = report.to_string();
+        let said = "\n  source `public` closed its listener: accepted until none was waiting\n";
+        assert_eq!(text.contains(said), may_have_lost, "{text}");
+        report.verdict()
+    };
+    let none = RequestCounts { completed: 9, gone: 4, ..RequestCounts::default() };
+    let clean = "shop stopped clean in 1.2 s";
+    assert_eq!(verdict(none, false), format!("{clean}: nothing lost (exit 0)"));
+    assert_eq!(
+        verdict(none, true),
+        format!("{clean}, but a connection may have been lost (exit 0)")
+    );
+    for counts in [
+        RequestCounts { answered_503: 1, ..none },
+        RequestCounts { interrupted: 1, ..none },
+        RequestCounts { cut: 1, ..none },
+    ] {
+        let ended = format!("{clean}, but a request was ended by a limit (exit 0)");
+        assert_eq!(verdict(counts, false), ended);
+    }
+    let counts = RequestCounts { answered_503: 2, cut: 1, ..none };
+    let ended = format!("{clean}, but 3 requests were ended by a limit (exit 0)");
+    assert_eq!(verdict(counts, true), ended);
 }
 
 #[test]

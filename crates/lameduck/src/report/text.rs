@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{PartState, Report};
+use super::{PartState, Report, RequestCounts};
 use crate::budget::Span;
 use crate::phase::Outcome;
 
@@ -11,12 +11,25 @@ impl Report {
     pub(crate) fn verdict(&self) -> String {
         let (service, took, code) = (&self.service, Span(self.took), self.exit_code);
         let how = match self.outcome {
-            Outcome::Clean => format!("stopped clean in {took}: nothing lost"),
+            Outcome::Clean => format!("stopped clean in {took}{}", self.losses()),
             Outcome::Failed => format!("failed and stopped in {took}"),
             Outcome::Forced => format!("was forced to stop after {took}"),
             Outcome::Signalled(_) => format!("was forced to exit by a second signal after {took}"),
         };
         format!("{service} {how} (exit {code})")
+    }
+
+    /// What a stop that was clean can say of losses. Limits end requests in a clean stop too: a request that took too long,
+    /// a peer that read nothing.
+    fn losses(&self) -> String {
+        let RequestCounts { answered_503, interrupted, cut, .. } = self.requests;
+        let unsure = self.parts.iter().any(|part| part.may_have_lost);
+        match (answered_503 + interrupted + cut, unsure) {
+            (0, false) => ": nothing lost".to_owned(),
+            (0, true) => ", but a connection may have been lost".to_owned(),
+            (1, _) => ", but a request was ended by a limit".to_owned(),
+            (ended, _) => format!(", but {ended} requests were ended by a limit"),
+        }
     }
 }
 
@@ -36,6 +49,9 @@ impl fmt::Display for Report {
                 PartState::Failed => write!(f, "\n  {} `{}` failed: {said}", part.tier, part.name)?,
                 PartState::Panicked => {
                     write!(f, "\n  {} `{}` panicked: {said}", part.tier, part.name)?;
+                }
+                _ if part.may_have_lost => {
+                    write!(f, "\n  {} `{}` closed its listener: {said}", part.tier, part.name)?;
                 }
                 PartState::Starting
                 | PartState::Running

@@ -29,6 +29,13 @@ const VARIABLES: [&str; 11] = [
     "LAMEDUCK_REPORT",
 ];
 
+/// Variables that say nothing without a feature of this crate, which features, and whether they are on.
+const FEATURES: [(&str, &str, bool); 3] = [
+    ("LAMEDUCK_ADMIN", "admin", cfg!(feature = "admin")),
+    ("LAMEDUCK_LISTENERS_EXCLUSIVE", "http1", cfg!(feature = "http1")),
+    ("LAMEDUCK_LISTENERS_HELD", "http1", cfg!(feature = "http1")),
+];
+
 /// What follows from code and environment together.
 pub(super) struct Settings {
     pub(super) rules: Rules,
@@ -118,7 +125,11 @@ pub(super) fn settings(service: &Service) -> Result<Settings, Error> {
     if budget.total() > Duration::from_secs(3600) {
         remarks.push(format!("a stop may take up to {}", Span(budget.total())));
     }
-    let warnings = unknown(std::env::vars_os().map(|(name, _)| name));
+    let mut warnings = unknown(std::env::vars_os().map(|(name, _)| name));
+    warnings.extend(without_feature(
+        |name| variable(name).is_some_and(|value| !value.is_empty()),
+        &FEATURES,
+    ));
     let hangup = match &service.hangup {
         Hangup::Stop => phase::Hangup::Stop,
         Hangup::Reload(_) => phase::Hangup::Reload,
@@ -133,16 +144,15 @@ pub(super) fn settings(service: &Service) -> Result<Settings, Error> {
         hangup,
         repeated_term_forces: service.repeated_term_forces,
     };
-    let admin = match variable("LAMEDUCK_ADMIN") {
+    let admin = match variable("LAMEDUCK_ADMIN").filter(|address| !address.is_empty()) {
         Some(address) => Some(address.into_string().map_err(|address| {
             Error::msg(format!(
                 "LAMEDUCK_ADMIN is {address:?}, which is no address; write it like LAMEDUCK_ADMIN=127.0.0.1:9090"
             ))
         })?),
-        None => service.admin.clone(),
+        None => service.admin.clone().filter(|address| !address.is_empty()),
     };
     let listeners_exclusive = yes_or_no("LAMEDUCK_LISTENERS_EXCLUSIVE")?;
-    let admin = admin.filter(|address| !address.is_empty());
     Ok(Settings { rules, admin, listeners_exclusive, remarks, warnings })
 }
 
@@ -179,9 +189,30 @@ fn unknown(names: impl Iterator<Item = OsString>) -> Vec<String> {
         .collect()
 }
 
+/// A remark for each variable that is set and needs a feature that this build lacks.
+fn without_feature(is_set: impl Fn(&str) -> bool, features: &[(&str, &str, bool)]) -> Vec<String> {
+    let idle = features.iter().filter(|(name, _, on)| !on && is_set(name));
+    idle.map(|(name, feature, _)| {
+        format!("{name} changes nothing: it needs the feature `{feature}` of lameduck, which this build lacks")
+    })
+    .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_whose_feature_is_off_is_remarked_on() {
+        let features =
+            [("LAMEDUCK_ADMIN", "admin", false), ("LAMEDUCK_LISTENERS_HELD", "http1", true)];
+        let remarks = without_feature(|_| true, &features);
+        assert_eq!(remarks.len(), 1, "{remarks:?}");
+        assert!(
+            remarks[0].starts_with("LAMEDUCK_ADMIN changes nothing: it needs the feature `admin`")
+        );
+        assert_eq!(without_feature(|_| false, &features), Vec::<String>::new());
+    }
 
     #[test]
     fn a_variable_with_a_slip_of_the_pen_is_remarked_on() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::Level;
 
-/// How many lines may wait. Beyond that they are dropped and counted: memory stays bounded too.
+/// How many lines may wait. Beyond that they are dropped: memory stays bounded too.
 const WAITING: usize = 1024;
 
 enum Line {

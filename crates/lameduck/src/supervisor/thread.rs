@@ -127,6 +127,8 @@ struct Desk {
     setup_returned: bool,
     /// Nothing of the setup is left.
     setup_over: bool,
+    /// It had not let go of its thread when the stop went on without it.
+    setup_blocks: bool,
     /// Until when an abandoned setup may let go; its parts are taken over then.
     let_go_by: Option<Instant>,
     #[cfg(feature = "restart")]
@@ -156,6 +158,7 @@ impl Desk {
             started: now,
             setup_returned: false,
             setup_over: false,
+            setup_blocks: false,
             let_go_by: None,
             #[cfg(feature = "restart")]
             restart: restart::State::default(),
@@ -359,9 +362,24 @@ impl Desk {
         }
     }
 
+    /// A start that is given up has no time in which shields and blocking work could end: the design gives it the closing
+    /// alone. Those that run are left behind, as at their deadline.
+    fn leave_shields(&mut self) {
+        let shared = &self.brief.shared;
+        let mut left = shared.shields().stuck();
+        for tier in [Tier::Source, Tier::Worker] {
+            left.extend(shared.blocking().stuck(tier));
+        }
+        if !left.is_empty() {
+            self.machine.note_abandoned();
+            self.stuck.extend(left);
+        }
+    }
+
     /// Takes over what an abandoned setup has declared, to close it.
     fn take_over_start(&mut self) {
         if self.let_go_by.take().is_some() {
+            self.setup_blocks = !self.setup_over;
             self.engine = Some(Engine::of_abandoned_start(self.brief.shared.registry()));
         }
     }
@@ -381,6 +399,7 @@ impl Desk {
                 // It may be about to declare one part more, which has to close as well: its parts are taken
                 // over once it has let go.
                 self.brief.shared.start_abandoned.cancel();
+                self.leave_shields();
                 self.let_go_by = Some(now + LET_GO);
             }
             Action::SayGoodbye => self.each(|part| part.say_goodbye()),
@@ -561,8 +580,10 @@ impl Desk {
 
     /// What the report says about the setup that never came back.
     fn stuck_setup(&self) -> Option<Stuck> {
-        let signalled = matches!(self.cause, Some(Cause::Signal { .. } | Cause::Code { .. }));
-        (!self.setup_returned && !signalled).then(|| {
+        // One that was told to end and did is no culprit.
+        let told = matches!(self.cause, Some(Cause::Signal { .. } | Cause::Code { .. }));
+        let stands = if told { self.setup_blocks } else { !self.setup_returned };
+        stands.then(|| {
             Stuck::new(
                 StuckKind::Setup,
                 "setup".to_owned(),

@@ -17,13 +17,13 @@ pub(crate) struct BlockingPart {
 }
 
 impl BlockingPart {
-    /// `tier` is the one with which its time is over. No other part may have its name.
+    /// `tier` is the one with which its time is over. No other part may have its name, so it has one that nobody gives.
     pub(crate) fn new(
         shared: &Arc<Shared>,
         tier: Tier,
         place: &'static Location<'static>,
     ) -> BlockingPart {
-        let identity = Identity { name: format!("blocking work ({tier})"), tier, place };
+        let identity = Identity { name: format!("lameduck's blocking work ({tier})"), tier, place };
         BlockingPart { identity, shared: Arc::clone(shared) }
     }
 }

@@ -45,12 +45,11 @@ impl<T: Send + 'static> Worker<T> {
     /// Hands an item to the worker if its queue has room now.
     ///
     /// # Errors
-    /// The queue is full, or the worker has ended or was told to: the item comes back.
-    pub fn try_send(&self, item: T) -> Result<(), Closed<T>> {
+    /// The queue is full, or the worker has ended or was told to: the item comes back, and the error says which.
+    pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
         self.sender.try_send(item).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(item) | mpsc::error::TrySendError::Closed(item) => {
-                Closed(item)
-            }
+            mpsc::error::TrySendError::Full(item) => TrySendError::Full(item),
+            mpsc::error::TrySendError::Closed(item) => TrySendError::Closed(item),
         })
     }
 }
@@ -72,6 +71,35 @@ impl<T> fmt::Display for Closed<T> {
 }
 
 impl<T> std::error::Error for Closed<T> {}
+
+/// The item that a worker did not take at once, and why.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum TrySendError<T> {
+    /// Its queue is full for now.
+    Full(T),
+    /// It has ended, or was told to.
+    Closed(T),
+}
+
+impl<T> fmt::Debug for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full",
+            Self::Closed(_) => "Closed",
+        })
+    }
+}
+
+impl<T> fmt::Display for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(_) => f.write_str("the worker's queue is full"),
+            Self::Closed(item) => Closed(item).fmt(f),
+        }
+    }
+}
+
+impl<T> std::error::Error for TrySendError<T> {}
 
 /// Where the receiving side is while no run of the worker has it.
 #[derive(Debug)]

@@ -17,11 +17,10 @@ pub(crate) struct ShieldsPart {
 }
 
 impl ShieldsPart {
-    /// The name that they have among the parts; no other may have it.
-    pub(crate) const NAME: &'static str = "shields";
-
+    /// No other part may have its name, so it has one that nobody gives.
     pub(crate) fn new(shared: &Arc<Shared>, place: &'static Location<'static>) -> ShieldsPart {
-        let identity = Identity { name: Self::NAME.to_owned(), tier: Tier::Worker, place };
+        let identity =
+            Identity { name: "lameduck's shields".to_owned(), tier: Tier::Worker, place };
         ShieldsPart { identity, shared: Arc::clone(shared) }
     }
 }

@@ -1,4 +1,4 @@
-//! axum: `axum::serve` with `with_graceful_shutdown`, and a time-out for requests in flight, as in axum's own example
+//! axum: `axum::serve` with `with_graceful_shutdown`, and a timeout for requests in flight, as in axum's own example
 //! `graceful-shutdown` ("Graceful shutdown will wait for outstanding requests to complete. Add a timeout so requests
 //! don't hang forever"): <https://github.com/tokio-rs/axum/blob/axum-v0.8.9/examples/graceful-shutdown/src/main.rs>.
 //! axum 0.8.9 itself knows no deadline: <https://docs.rs/axum/0.8.9/axum/serve/struct.WithGracefulShutdown.html>.

@@ -65,7 +65,7 @@ impl Diagnostics {
         self.sequence = self.sequence.wrapping_add(1);
         let question = question(family, local.port(), self.sequence);
         // A signal's handler may run on this thread, and interrupts even where others restart, since
-        // the socket has a time-out (signal(7)).
+        // the socket has a timeout (signal(7)).
         retry_on_intr(|| send(&self.socket, &question, SendFlags::empty()))?;
         let (mut pending, end) = (0, Instant::now() + PATIENCE);
         loop {

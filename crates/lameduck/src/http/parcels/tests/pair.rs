@@ -67,7 +67,7 @@ impl Server {
     /// How many connections it has.
     pub(super) fn open(&self) -> u64 {
         let open = self.totals().open;
-        open.silent + open.head + open.active + open.idle + open.upgraded
+        open.unspoken + open.head + open.in_flight + open.idle + open.upgraded
     }
 
     pub(super) fn passed_on(&self) -> u64 {
