@@ -79,6 +79,14 @@ pub(crate) fn render(shared: &Arc<Shared>) -> String {
 
     tasks(&mut registry, shared);
 
+    #[cfg(feature = "restart")]
+    {
+        let failed = Counter::<u64>::default();
+        failed.inc_by(shared.restarts_failed());
+        let help = "Restarts that failed, so that this process serves on";
+        registry.register("restarts_failed", help, failed);
+    }
+
     let mut text = String::new();
     // Writing into a string does not fail.
     let _ = encode(&mut text, &registry);

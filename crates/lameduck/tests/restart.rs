@@ -95,13 +95,17 @@ fn two_signals_at_once_are_one_restart_and_a_second_one_is_refused() {
 
 #[test]
 fn a_successor_that_exits_at_once_changes_nothing() {
-    let target = target().program_that("exit 7").start();
+    let target = target().program_that("exit 7").admin().start();
     let mut client = idle(target.addr());
     target.signal(Signal::USR2);
     target.wait_for("exited with code 7; look at its log", 1);
     client.get("/").expect("sent");
     answered(&mut client);
     assert_eq!(get(target.addr(), "/").status, 200);
+    // The line may be in the log a moment sooner.
+    let counted = "\nlameduck_restarts_failed_total 1\n";
+    let is_counted = || get(target.admin(), "/metrics").text().contains(counted);
+    assert!(eventually(5 * SECOND, is_counted), "{}", get(target.admin(), "/metrics").text());
     let report = target.stop();
     assert_eq!(report["restarts_failed"], 1, "{report}");
     assert_eq!(report["outcome"], "clean");

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "restart")]
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,6 +50,8 @@ pub(crate) struct Shared {
     blocking: Blockings,
     panics: Mutex<Panics>,
     registry: Arc<Registry>,
+    /// How many restarts have failed.
+    restarts_failed: AtomicU64,
     /// What the setup chose for SIGHUP.
     reload: Mutex<Option<Reload>>,
     /// When each phase began.
@@ -78,6 +80,7 @@ impl Shared {
             blocking: Blockings::default(),
             panics: Mutex::new(Panics::default()),
             registry: Arc::default(),
+            restarts_failed: AtomicU64::new(0),
             reload: Mutex::new(None),
             entered: Mutex::new(vec![(Phase::Starting, Instant::now())]),
         }
@@ -191,6 +194,16 @@ impl Shared {
     pub(crate) fn has_been_ready(&self) -> bool {
         let entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
         entered.iter().any(|(phase, _)| *phase == Phase::Ready)
+    }
+
+    #[cfg(feature = "restart")]
+    pub(crate) fn note_restart_failed(&self) {
+        self.restarts_failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many restarts have failed.
+    pub(crate) fn restarts_failed(&self) -> u64 {
+        self.restarts_failed.load(Ordering::Relaxed)
     }
 
     /// The deadlines, once the stop has begun.

@@ -626,10 +626,7 @@ impl Desk {
             began: self.began.unwrap_or_else(jiff::Timestamp::now).to_string(),
             took: now.saturating_duration_since(began),
             phases: self.phases(now),
-            #[cfg(feature = "restart")]
-            restarts_failed: self.restart.failed,
-            #[cfg(not(feature = "restart"))]
-            restarts_failed: 0,
+            restarts_failed: self.brief.shared.restarts_failed(),
             requests,
             connections,
             parts,

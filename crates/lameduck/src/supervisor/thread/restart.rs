@@ -23,8 +23,6 @@ pub(super) struct State {
     at_begin: Option<Totals>,
     /// What is to be stepped once it is over, with the time at which it happened.
     held: Vec<(Event, Instant)>,
-    /// How many have failed.
-    pub(super) failed: u64,
     /// The successor of the one that is under way serves.
     committed: bool,
     /// As a successor: the predecessor is done.
@@ -84,7 +82,7 @@ impl Desk {
                 self.tell_manager(super::Notifier::reloading);
             }
             Err(error) => {
-                self.restart.failed += 1;
+                self.brief.shared.note_restart_failed();
                 self.journal.error(format!(
                     "restart failed, this process serves on: {error}; raise the limits of this process"
                 ));
@@ -202,7 +200,7 @@ impl Desk {
                     false => self.tell_manager(super::Notifier::reloaded),
                 }
                 if self.restart.held.is_empty() {
-                    self.restart.failed += 1;
+                    self.brief.shared.note_restart_failed();
                 }
                 self.let_go_of_held();
             }
