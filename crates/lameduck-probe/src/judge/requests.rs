@@ -57,7 +57,10 @@ pub(super) fn accounted(record: &Record, role: Role) -> Option<Finding> {
         (Outcome::Hung, Verdict::Hung, "got no end of an answer"),
         (Outcome::Bad, Verdict::Odd, "got something else than it asked for"),
     ] {
-        let such: Vec<_> = all.iter().filter(|exchange| exchange.outcome == outcome).collect();
+        let such: Vec<_> = all
+            .iter()
+            .filter(|exchange| exchange.outcome == outcome && own_lack(exchange).is_none())
+            .collect();
         if let Some(first) = such.first() {
             let detail =
                 first.detail.as_deref().map_or_else(String::new, |text| format!(" ({text})"));
@@ -65,7 +68,16 @@ pub(super) fn accounted(record: &Record, role: Role) -> Option<Finding> {
             return Some(Finding::new(verdict, format!("{} of {under_way}", such.len()), why));
         }
     }
-    None
+    all.iter().find_map(|exchange| own_lack(exchange))
+}
+
+/// The client itself ran out of something before it could connect, which says nothing about the server.
+fn own_lack(exchange: &Exchange) -> Option<Finding> {
+    let is_own = exchange.outcome == Outcome::Bad && exchange.sent.is_none();
+    let error = exchange.detail.as_deref().unwrap_or("no reason was given");
+    is_own.then(|| {
+        Finding::new(Verdict::CouldNotRun, "", format!("a client could not connect: {error}"))
+    })
 }
 
 /// A loss that is not the server's.
@@ -139,6 +151,9 @@ pub(super) fn turned_away(record: &Record, role: Role) -> Option<Finding> {
     };
     let other = all.iter().filter(|exchange| exchange.outcome != Outcome::TurnedAway).count();
     let first = all.iter().find(|exchange| exchange.outcome != Outcome::TurnedAway)?;
+    if let Some(finding) = own_lack(first) {
+        return Some(finding);
+    }
     let (verdict, how) = match first.outcome {
         Outcome::Lost => (
             Verdict::Lost { lost: other, of: all.len() },

@@ -80,6 +80,28 @@ fn what_is_in_flight_must_be_answered_whole_and_not_turned_away() {
 }
 
 #[test]
+fn what_the_client_itself_lacks_is_not_the_servers() {
+    let lack = |role| Exchange {
+        sent: None,
+        detail: Some("too many open files".to_owned()),
+        ..request(role, Outcome::Bad)
+    };
+    for demand in [
+        Demand::Answered(Role::Fresh),
+        Demand::Accounted(Role::Fresh),
+        Demand::TurnedAway(Role::Fresh),
+    ] {
+        let record = with(vec![lack(Role::Fresh)]);
+        assert_eq!(of(demand, &record), Verdict::CouldNotRun, "{demand:?}");
+    }
+    // What the server did is told all the same.
+    let record = with(vec![lack(Role::Fresh), request(Role::Fresh, Outcome::Bad)]);
+    assert_eq!(of(Demand::Accounted(Role::Fresh), &record), Verdict::Odd);
+    let record = with(vec![lack(Role::Fresh), request(Role::Fresh, Outcome::Lost)]);
+    assert_eq!(of(Demand::Accounted(Role::Fresh), &record), lost(1, 2));
+}
+
+#[test]
 fn an_answer_that_is_an_error_of_the_server_is_odd() {
     let failed = Exchange { status: Some(500), ..request(Role::InFlight, Outcome::Answered) };
     assert_eq!(of(Demand::Answered(Role::InFlight), &with(vec![failed])), Verdict::Odd);
