@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use fixture::{SECOND, fixture};
 
 /// Every variable that is read, and one that is not.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 20] = [
     "LAMEDUCK_ADMIN",
     "LAMEDUCK_CLOSE",
     "LAMEDUCK_DRAIN",
@@ -22,13 +22,18 @@ const NAMES: [&str; 15] = [
     "LAMEDUCK_IDLE_GRACE",
     "LAMEDUCK_LAME_DUCK",
     "LAMEDUCK_LISTENERS_EXCLUSIVE",
+    "LAMEDUCK_LISTENERS_HELD",
+    "LAMEDUCK_PREDECESSOR",
     "LAMEDUCK_PRESTOP",
     "LAMEDUCK_REPORT",
     "LAMEDUCK_DRIAN",
     "LISTEN_FDNAMES",
     "LISTEN_FDS",
     "LISTEN_PID",
+    "NOTIFY_SOCKET",
     "TOKIO_WORKER_THREADS",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
 ];
 
 /// A folder of our own, since a value may be taken for the name of a file.
