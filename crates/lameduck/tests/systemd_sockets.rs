@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use fixture::{SECOND, ended, get, status};
 use lameduck_testkit::{
-    Client, NOBODY, Server, ServerCommand, Signal, example, free_port, is_root, pause,
+    Client, NOBODY, Server, ServerCommand, Signal, example, free_port, in_ci, is_root, pause,
 };
 
 /// Makes a listening socket and becomes the command, which gets it as `public`. Unless it is to be `alone`, a child
@@ -221,6 +221,8 @@ fn a_stop_loses_nothing_while_somebody_else_holds_the_socket() {
 #[test]
 fn a_stop_loses_nothing_as_an_ordinary_user_too() {
     if !is_root() {
+        eprintln!("skipped: needs root, to run the server as somebody else");
+        assert!(!in_ci(), "CI runs as root");
         return;
     }
     let port = free_port();
