@@ -1,10 +1,10 @@
 //! Stops under load: nothing lost, nothing cut, nothing reset, however the clients come and from however far.
 //!
 //! ```text
-//! cargo build -p lameduck --example target                 the server under test; `--test` alone doesn't build it
-//! cargo test -p lameduck --test load                       every case, 3 stops each
-//! LAMEDUCK_RUNS=20 cargo test -p lameduck --test load      the full measure; scripts/measure-stop prints it as a table
-//! cargo test -p lameduck --test load fresh                 the cases whose name holds `fresh`
+//! cargo build -p lameduck --all-features --example target    the server under test; `--test` alone doesn't build it
+//! cargo test -p lameduck --all-features --test load          every case, 3 stops each
+//! cargo test -p lameduck --all-features --test load fresh    the cases whose name holds `fresh`
+//! scripts/measure-stop                                       20 stops each, as a table
 //! ```
 //! 1. Cases run one at a time: they measure, and a neighbour's load would be part of the measure.
 //! 2. A case that needs root or a namespace and can't have it is ignored, and a line says why and what would allow it.
