@@ -5,7 +5,7 @@
 //! ```
 //!
 //! `/` answers `OK`; `/sleep?ms=` answers after that time; `/stream?chunks=&ms=` sends that many lines, one
-//! every so many milliseconds; `/hang` never ends; `/block?ms=` blocks a thread that may be blocked;
+//! every so many milliseconds; `/hang` never ends, nor does `/items/{id}`; `/block?ms=` blocks a thread that may be blocked;
 //! `/starve?ms=` blocks the thread that runs the handler; `POST /echo` answers with the body that it got, up
 //! to 64 MB; `/ws` is a WebSocket echo that says Close 1001 at the drain.
 //!
@@ -106,6 +106,8 @@ fn router() -> Router {
         .route("/sleep", get(sleep))
         .route("/stream", get(stream))
         .route("/hang", any(std::future::pending::<()>))
+        // Its route is not its path.
+        .route("/items/{id}", any(std::future::pending::<()>))
         .route("/block", get(block))
         .route("/starve", get(starve))
         .route("/echo", post(async |body: Bytes| body).layer(DefaultBodyLimit::max(ECHO_LIMIT)))

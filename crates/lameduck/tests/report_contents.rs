@@ -49,12 +49,14 @@ fn a_forced_stop_counts_each_way_in_which_a_request_ended() {
     let server = start(drains_for("1s"));
     let mut completes = connect(&server);
     let mut repeatable = connect(&server);
+    let mut routed = connect(&server);
     let mut interrupted = connect(&server);
     let mut cut = connect(&server);
     let mut half_head = connect(&server);
     let gone = connect(&server);
     completes.get("/sleep?ms=500").unwrap();
     repeatable.get("/hang?secret=1").unwrap();
+    routed.get("/items/4711?secret=1").unwrap();
     interrupted.post("/hang", b"x").unwrap();
     cut.get("/stream?chunks=1000&ms=50").unwrap();
     half_head.send(b"GET /ha").unwrap();
@@ -65,13 +67,14 @@ fn a_forced_stop_counts_each_way_in_which_a_request_ended() {
     gone.reset();
     answered(&mut completes);
     turned_away(&mut repeatable);
+    turned_away(&mut routed);
     turned_away(&mut interrupted);
     turned_away(&mut half_head);
     cut.read_response().unwrap_err();
     let report = forced(&server);
     let requests = &report["requests"];
     assert_eq!(requests["completed"], 1, "{report}");
-    assert_eq!(requests["answered_503"], 2, "{report}");
+    assert_eq!(requests["answered_503"], 3, "{report}");
     assert_eq!(requests["interrupted"], 1, "{report}");
     assert_eq!(requests["cut"], 1, "{report}");
     assert_eq!(requests["gone"], 1, "{report}");
@@ -83,6 +86,8 @@ fn a_forced_stop_counts_each_way_in_which_a_request_ended() {
     };
     for (client, name, doing) in [
         (&repeatable, "GET /hang", "in the handler"),
+        // By its route: one name for all of its paths.
+        (&routed, "GET /items/{id}", "in the handler"),
         (&interrupted, "POST /hang", "in the handler"),
         (&cut, "GET /stream", "writing the response"),
         (&half_head, "(unread)", "reading the head"),
@@ -94,7 +99,7 @@ fn a_forced_stop_counts_each_way_in_which_a_request_ended() {
         let age = one["age_ms"].as_f64().unwrap();
         assert!((900.0..4_000.0).contains(&age), "{one}");
     }
-    assert_eq!(stuck.len(), 4, "{report}");
+    assert_eq!(stuck.len(), 5, "{report}");
     // Of a request the report knows the path without its query.
     assert!(!server.stderr().contains("secret"), "{}", server.stderr());
 }
