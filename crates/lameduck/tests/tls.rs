@@ -7,7 +7,7 @@
 //!   `tls/blocked.rs`, `with_every_runtime_thread_blocked_a_client_is_cut_and_can_tell`.
 //! - `unix_socket.rs`, `admin.rs`: who can reach a Unix socket or the admin listener needs no TLS.
 //! - All else of `bounded.rs`, and `signals.rs`, `exit_codes.rs`, `start.rs`, `order.rs`, `serve.rs`,
-//!   `report_contents.rs`, `go_shutdown.rs`: about processes, parts and reports, whose connections end as those here.
+//!   `report_contents.rs`: about processes, parts and reports, whose connections end as those here.
 #![allow(missing_docs, reason = "a test program")]
 #![allow(
     clippy::duplicate_mod,
@@ -27,6 +27,8 @@ mod connections_limits;
 mod connections_silent;
 #[path = "connections_upgraded.rs"]
 mod connections_upgraded;
+#[path = "go_shutdown.rs"]
+mod go_shutdown;
 mod target;
 
 #[path = "tls/blocked.rs"]
