@@ -11,9 +11,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::future::join_all;
-use h2::Reason;
-use h2::client::SendRequest;
+use futures_util::future::{join, join_all};
+use h2::client::{ResponseFuture, SendRequest};
+use h2::{Reason, SendStream};
 use http::Request;
 use lameduck_testkit::{Tally, trusting_anyone};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -24,6 +24,27 @@ use tokio_rustls::TlsConnector;
 use crate::load::{ENDED, Load};
 
 const LIMIT: Duration = Duration::from_secs(15);
+
+/// How many failures are told in words.
+const KEPT: usize = 8;
+
+/// What a stream asks for, again and again.
+#[derive(Clone, Copy)]
+enum What {
+    Short,
+    /// A response of 20 lines, one every 5 ms.
+    Stream,
+    /// A body in pieces, one every 5 ms, which comes back.
+    Upload,
+}
+
+/// The streams of a connection have these by turns.
+const WHAT: [What; 4] = [What::Short, What::Stream, What::Short, What::Upload];
+
+const LINES: u32 = 20;
+const PIECES: u8 = 10;
+const PIECE: usize = 5_000;
+const BETWEEN: Duration = Duration::from_millis(5);
 
 /// A load of HTTP/2 connections, each with streams side by side.
 pub(crate) struct Http2 {
@@ -40,7 +61,7 @@ struct Shared {
 }
 
 impl Http2 {
-    /// Starts so many connections, on each of which so many streams ask for `/` again and again; over TLS or not.
+    /// Starts so many connections, on each of which so many streams ask again and again; over TLS or not.
     pub(crate) fn start(addr: SocketAddr, connections: usize, streams: usize, tls: bool) -> Http2 {
         let shared = Arc::new(Shared::default());
         let own = Arc::clone(&shared);
@@ -92,7 +113,9 @@ impl Shared {
         let after = self.signalled.get().map_or(0.0, |at| at.elapsed().as_secs_f64() * 1e3);
         self.count(|tally| {
             add(tally);
-            tally.failures.push(format!("{after:.1} ms after the signal: HTTP/2: {what}"));
+            if tally.failures.len() < KEPT {
+                tally.failures.push(format!("{after:.1} ms after the signal: HTTP/2: {what}"));
+            }
         });
     }
 }
@@ -138,16 +161,17 @@ async fn speak(io: impl AsyncRead + AsyncWrite + Unpin, streams: usize, shared: 
         }
     };
     let requests = async move {
-        join_all((0..streams).map(|_| ask(sender.clone(), shared))).await;
+        let what = WHAT.into_iter().cycle().take(streams);
+        join_all(what.map(|what| ask(sender.clone(), what, shared))).await;
         // The last handle goes here, so that the connection ends.
         drop(sender);
     };
     // A connection that fails tells so to each of its streams.
-    let _ = futures_util::future::join(requests, connection).await;
+    let _ = join(requests, connection).await;
 }
 
 /// One stream after the other, until the connection takes no more.
-async fn ask(sender: SendRequest<Bytes>, shared: &Shared) {
+async fn ask(sender: SendRequest<Bytes>, what: What, shared: &Shared) {
     let mut sender = sender;
     while !shared.stopped() {
         sender = match sender.ready().await {
@@ -155,9 +179,16 @@ async fn ask(sender: SendRequest<Bytes>, shared: &Shared) {
             // GOAWAY, or the end of the connection, before anything was sent.
             Err(_) => return,
         };
-        let request = Request::get("http://test/").body(()).expect("a request");
-        let Ok((response, _)) = sender.send_request(request, true) else { return };
-        match timeout(LIMIT, whole(response)).await {
+        let Ok((response, body)) = sender.send_request(what.request(), !what.uploads()) else {
+            return;
+        };
+        let upload = async {
+            if what.uploads() {
+                upload(body).await;
+            }
+        };
+        let both = join(whole(response, what), upload);
+        match timeout(LIMIT, both).await.map(|(ended, ())| ended) {
             Ok(Ok(())) => {
                 shared.answered.fetch_add(1, Ordering::Relaxed);
             }
@@ -171,6 +202,47 @@ async fn ask(sender: SendRequest<Bytes>, shared: &Shared) {
     }
 }
 
+impl What {
+    fn uploads(self) -> bool {
+        matches!(self, What::Upload)
+    }
+
+    fn request(self) -> Request<()> {
+        let request = match self {
+            What::Short => Request::get("http://test/"),
+            What::Stream => Request::get(format!("http://test/stream?chunks={LINES}&ms=5")),
+            What::Upload => Request::post("http://test/echo"),
+        };
+        request.body(()).expect("a request")
+    }
+
+    /// The body of the response.
+    fn expected(self) -> Vec<u8> {
+        match self {
+            What::Short => b"OK".to_vec(),
+            What::Stream => {
+                (0..LINES).flat_map(|line| format!("chunk {line:04}\n").into_bytes()).collect()
+            }
+            What::Upload => (0..PIECES).flat_map(piece).collect(),
+        }
+    }
+}
+
+/// Each piece of the body that is uploaded is another one.
+fn piece(number: u8) -> Vec<u8> {
+    vec![number; PIECE]
+}
+
+/// Sends the body as long as the server takes it; what became of the request the response tells.
+async fn upload(mut body: SendStream<Bytes>) {
+    for number in 0..PIECES {
+        sleep(BETWEEN).await;
+        if body.send_data(piece(number).into(), number + 1 == PIECES).is_err() {
+            return;
+        }
+    }
+}
+
 /// How a request ended other than by a whole response.
 enum End {
     NotProcessed,
@@ -180,7 +252,7 @@ enum End {
     Bad(String),
 }
 
-async fn whole(response: h2::client::ResponseFuture) -> Result<(), End> {
+async fn whole(response: ResponseFuture, what: What) -> Result<(), End> {
     let response = response.await.map_err(|error| {
         if error.reason() == Some(Reason::REFUSED_STREAM)
             || (error.is_go_away() && error.is_remote())
@@ -198,8 +270,8 @@ async fn whole(response: h2::client::ResponseFuture) -> Result<(), End> {
         let _ = body.flow_control().release_capacity(data.len());
         bytes.extend_from_slice(&data);
     }
-    match (status, bytes.as_slice()) {
-        (200, b"OK") => Ok(()),
+    match (status, bytes) {
+        (200, body) if body == what.expected() => Ok(()),
         (503 | 429, _) => Err(End::TurnedAway),
         (status, body) => Err(End::Bad(format!("status {status}, {} bytes", body.len()))),
     }

@@ -20,9 +20,13 @@ pub(crate) struct Mix {
     pub(crate) streams: usize,
     /// Clients whose requests take 50 ms.
     pub(crate) uploads: usize,
-    /// Connections of HTTP/2, with four streams each.
+    /// Connections of HTTP/2, with four streams each: short ones, one like `streams`, and one like `uploads`.
     pub(crate) http2: usize,
 }
+
+/// What the loads are that [`Mix::start`] starts, in order.
+pub(crate) const KINDS: [&str; 5] =
+    ["kept connections", "fresh connections", "streams", "uploads", "HTTP/2"];
 
 impl Mix {
     /// Clients at `addr`, so far away, over TLS or not.
@@ -41,12 +45,13 @@ impl Mix {
         let streams = kept.clone().clients(self.streams).path("/stream?chunks=20&ms=5");
         let between = Duration::from_millis(5);
         let uploads = kept.clone().path("/echo").upload(body.clone(), 10, between);
-        vec![
+        let loads: [Box<dyn Load>; KINDS.len()] = [
             Box::new(kept.clients(self.kept).expect("OK").start()),
             Box::new(fresh.start()),
             Box::new(streams.expect(lines).start()),
             Box::new(uploads.clients(self.uploads).expect(body).start()),
             Box::new(Http2::start(addr, self.http2, 4, tls)),
-        ]
+        ];
+        loads.into()
     }
 }

@@ -11,7 +11,7 @@ use crate::stops::{Stops, runs};
 use crate::target::{User, target, with};
 
 /// Enough to keep two cores busy.
-const MIX: Mix = Mix { kept: 20, fresh: 20, streams: 10, uploads: 10, http2: 5 };
+pub(crate) const MIX: Mix = Mix { kept: 20, fresh: 20, streams: 10, uploads: 10, http2: 5 };
 
 pub(crate) fn trials(needs: &Needs) -> Vec<Trial> {
     let near = "a_mixed_load_loses_nothing_on_loopback";

@@ -1,5 +1,5 @@
-//! The same loads against a server that stops as most do: axum's own graceful shutdown. If these cases found nothing
-//! lost, the others would prove nothing.
+//! The same loads against servers that stop badly: as most do, by axum's own graceful shutdown, or without any. If these
+//! cases found nothing lost, the others would prove nothing.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::thread::JoinHandle;
@@ -7,21 +7,26 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::get;
-use lameduck_testkit::{Link, Relay};
+use lameduck_testkit::{Link, Relay, Signal};
 use libtest_mimic::Trial;
 use tokio::sync::oneshot;
 
 use crate::load::Load;
+use crate::mix::KINDS;
+use crate::mixed::MIX;
 use crate::need::{Need, Needs};
 use crate::stops::{Figures, Stops, runs, warm_up};
+use crate::target::{User, on_loopback};
 use crate::{fresh, keep_alive};
 
 pub(crate) fn trials(needs: &Needs) -> Vec<Trial> {
     let kept = "sensitivity_a_stop_without_an_idle_grace_loses_keep_alive_requests_40_ms_away";
     let fresh = "sensitivity_a_listener_that_is_just_closed_resets_fresh_connections_20_ms_away";
+    let mixed = "sensitivity_an_exit_without_a_drain_loses_requests_of_a_mixed_load_on_loopback";
     vec![
         needs.trial(kept, &[], || keep_alive_requests_are_lost(kept)),
         needs.trial(fresh, &[Need::Link], || fresh_connections_are_reset(fresh)),
+        needs.trial(mixed, &[], || every_kind_of_a_mixed_load_is_cut(mixed)),
     ]
 }
 
@@ -55,6 +60,33 @@ fn fresh_connections_are_reset(name: &str) -> Result<(), String> {
     }
     let figures = stops.figures();
     found(&figures, figures.all.reset)
+}
+
+/// SIGKILL ends the target as SIGTERM ends a program that has no handler for it.
+fn every_kind_of_a_mixed_load_is_cut(name: &str) -> Result<(), String> {
+    let mut stops = KINDS.map(|kind| Stops::of(&format!("{name}: {kind}")));
+    for _ in 0..runs() {
+        let server = on_loopback(User::Ordinary).start();
+        server.ready();
+        let loads = MIX.start(server.addr(), Duration::ZERO, false);
+        warm_up(&loads, 300);
+        let at = server.signal(Signal::KILL);
+        loads.iter().for_each(|load| load.signalled(at));
+        let exit = server.wait_exit(Duration::from_secs(10));
+        for (stops, load) in stops.iter_mut().zip(loads) {
+            stops.add(exit.at - at, vec![load]);
+        }
+    }
+    for (kind, figures) in KINDS.iter().zip(stops.map(Stops::figures)) {
+        // Requests of each kind are under way at nearly every moment; over HTTP/2 also uploads, which are lost, and streams,
+        // which are cut.
+        let all = &figures.all;
+        let both = *kind != "HTTP/2" || (all.lost > 0 && all.cut > 0);
+        if !both || all.lost + all.cut < figures.took.len() as u64 {
+            return Err(format!("{name}: this load would not find a loss: {kind}: {all}"));
+        }
+    }
+    Ok(())
 }
 
 /// The verdict of the other cases must be against it, and by far: 10 a stop is a quarter of what is usual.

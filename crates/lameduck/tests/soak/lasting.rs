@@ -5,7 +5,7 @@ use std::time::Duration;
 use lameduck_testkit::{Bounds, Certificate, Sample, pause};
 
 use crate::LIFETIME;
-use crate::clients::{answered, clients};
+use crate::clients::{answered, clients, unanswered};
 use crate::lane::Lane;
 use crate::part::{Part, Standing};
 use crate::stops::Stops;
@@ -37,7 +37,8 @@ pub(crate) fn run(lane: &Lane, tls: bool) -> Part {
         samples.extend(holds);
         lane.say(Standing { stops: 0, answered: answered(&loads), failed: 0, holds });
     }
-    let faults = stops.end(&server, loads).err().into_iter().collect();
+    let mut faults: Vec<String> = unanswered(&loads).into_iter().collect();
+    faults.extend(stops.end(&server, loads).err());
     let figures = stops.counted();
     Part::new(name, &figures.took, figures.all, faults).holding(&samples, &BOUNDS)
 }

@@ -6,8 +6,8 @@
 //! - **a stop within a process** (`restarts.rs`): a service that is stopped and started in a process that lives on;
 //! - **one process** (`lasting.rs`) that serves all the time.
 //!
-//! 1. Every request has a verdict: nothing may be lost, cut, reset, hung or turned away. Clients that break off
-//!    themselves judge nothing.
+//! 1. Every request has a verdict: nothing may be lost, cut, reset, hung or turned away, and every kind of client must have
+//!    been answered. Clients that break off themselves judge nothing.
 //! 2. Every stop must end clean.
 //! 3. A process that lives on may not grow in descriptors, threads or memory; the rule is [`lameduck_testkit::Growth`]'s,
 //!    the bounds stand beside each part.

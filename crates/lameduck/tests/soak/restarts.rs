@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::LIFETIME;
-use crate::clients::{answered, clients};
+use crate::clients::{answered, clients, unanswered};
 use crate::lane::Lane;
 use crate::part::{Part, Standing};
 use crate::target::{IDLE_GRACE, with};
@@ -49,6 +49,7 @@ pub(crate) fn run(lane: &Lane, every: Duration, tls: bool) -> Part {
     if !server.runs() {
         faults.push(server.transcript());
     }
+    faults.extend(unanswered(&loads));
     // While it still serves: its end is no stop.
     loads.iter().for_each(|load| load.stop());
     let mut tally = Tally::default();
