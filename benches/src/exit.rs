@@ -19,6 +19,10 @@ const COUNTS: [usize; 3] = [1_000, 5_000, 18_000];
 
 /// lameduck's default.
 const IDLE_GRACE_MS: f64 = 250.0;
+/// How long after the idle grace the last of the largest number is to be gone.
+const MOST_BEYOND_MS: f64 = 1_000.0;
+/// What a time may be off by that is itself of some milliseconds: it would be multiplied.
+const NOISE_MS: f64 = 2.0;
 /// What the servers' handler `/sleep` takes is 300 ms; the signal comes in between.
 const INTO_THE_HANDLERS: Duration = Duration::from_millis(100);
 const HANDLERS: usize = 50;
@@ -37,6 +41,11 @@ fn with_idle(kind: Kind, count: usize) -> Result<f64, Failure> {
         Some(0) => Ok((exit.at - at).as_secs_f64() * 1e3),
         _ => Err(format!("{} ended with {:?}:\n{}", kind.name(), exit.code, exit.stderr).into()),
     }
+}
+
+/// How many times as long many connections take as few, of milliseconds.
+fn growth(few: f64, many: f64) -> f64 {
+    many / (few.max(0.0) + NOISE_MS)
 }
 
 /// Milliseconds from the last response's last byte, as its client saw it, to the exit.
@@ -70,6 +79,7 @@ pub(crate) fn measure(
         ["", "idle connections", "ms, median", "range", "beyond the idle grace", "that per 1,000"];
     let mut table = Table::new("From SIGTERM to the exit", &columns);
     let mut figures = Map::new();
+    let mut ours = Vec::new();
     for count in COUNTS {
         let title = format!("{} idle connections", thousands(count as f64));
         let values = alternate(&title, rounds, &kinds, |kind| with_idle(kind, count))?;
@@ -79,6 +89,9 @@ pub(crate) fn measure(
             // The others close what is idle at once.
             let grace = if *kind == Kind::Lameduck { IDLE_GRACE_MS } else { 0.0 };
             let beyond = summary.median() - grace;
+            if *kind == Kind::Lameduck {
+                ours.push((count as f64, beyond));
+            }
             table.row(vec![
                 kind.name().to_owned(),
                 thousands(count as f64),
@@ -92,6 +105,12 @@ pub(crate) fn measure(
         figures.insert(count.to_string(), Value::Object(of_count));
     }
     results.add("milliseconds from the signal to the exit", &table, Value::Object(figures));
+    if let [few, .., many] = ours[..] {
+        let what = format!("ms beyond the idle grace, {} connections", thousands(many.0));
+        results.at_most(&what, many.1, MOST_BEYOND_MS);
+        let what = format!("{what}: to {}'s", thousands(few.0));
+        results.at_most(&what, growth(few.1, many.1), many.0 / few.0);
+    }
 
     let what = "From the last of 50 responses to the exit";
     let rounds = rounds * 5;
@@ -109,4 +128,19 @@ pub(crate) fn measure(
     }
     results.add("milliseconds from the last response to the exit", &table, Value::Object(figures));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_grows_with_the_number_is_within_its_noise_and_a_square_is_not() {
+        for (few, many, grows_as_the_number) in
+            [(17.0, 273.0, true), (15.0, 300.0, true), (-1.0, 30.0, true), (17.0, 5_500.0, false)]
+        {
+            let growth = growth(few, many);
+            assert_eq!(growth <= 18.0, grows_as_the_number, "{few} to {many}: {growth}");
+        }
+    }
 }

@@ -259,7 +259,7 @@ pub(crate) fn check(
     }
     let kinds = [Kind::Lameduck, Kind::Auto, Kind::Axum];
     let manners = [Manner::Kept, Manner::ServerCloses, Manner::ClientCloses];
-    let found = found(&manners, &kinds, rounds.unwrap_or(1), results)?;
+    let found = found(&manners, &kinds, rounds.unwrap_or(ROUNDS), results)?;
     for target in TARGETS {
         let of = |wanted: Kind| {
             let (_, medians) = found.iter().find(|(manner, _)| *manner == target.manner)?;
@@ -268,18 +268,8 @@ pub(crate) fn check(
         let (Some(ours), Some(theirs)) = (of(Kind::Lameduck), of(target.than)) else {
             return Err("a target has no measurement".into());
         };
-        let ratio = ours / theirs;
-        let text = format!(
-            "{}: {ratio:.3} of {}'s instructions, at most {} wanted",
-            target.manner.name(),
-            target.than.name(),
-            target.at_most
-        );
-        if ratio > target.at_most {
-            results.missed(text);
-        } else {
-            println!("met: {text}");
-        }
+        let what = format!("{}: instructions to {}'s", target.manner.name(), target.than.name());
+        results.at_most(&what, ours / theirs, target.at_most);
     }
     Ok(())
 }

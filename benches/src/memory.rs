@@ -95,6 +95,13 @@ pub(crate) fn measure(
             figures.insert(kind.name().to_owned(), json!(values));
         }
         results.add(title, &table, Value::Object(figures));
+        let axum = values.iter().find(|(kind, _)| *kind == Kind::Axum);
+        if past == Past::OneRequest
+            && let Some((kind, values)) = axum
+        {
+            let what = format!("{title}: bytes to {}'s", kind.name());
+            results.at_most(&what, ours / Summary::of(values).median(), 1.0);
+        }
     }
     Ok(())
 }

@@ -49,9 +49,23 @@ impl Results {
         self.left_out.push(what);
     }
 
-    /// A target that is asserted was missed.
-    pub(crate) fn missed(&mut self, what: impl Into<String>) {
-        self.missed.push(what.into());
+    /// Compares a figure with the target that it is to reach at least.
+    pub(crate) fn at_least(&mut self, what: &str, figure: f64, target: f64) {
+        self.judge(figure >= target, format!("{what}: {figure:.3}, at least {target} wanted"));
+    }
+
+    /// Compares a figure with the target that it is not to exceed.
+    pub(crate) fn at_most(&mut self, what: &str, figure: f64, target: f64) {
+        self.judge(figure <= target, format!("{what}: {figure:.3}, at most {target} wanted"));
+    }
+
+    /// Takes down whether a target was met.
+    fn judge(&mut self, met: bool, what: String) {
+        if met {
+            println!("met: {what}");
+        } else {
+            self.missed.push(what);
+        }
     }
 
     /// A part ended before it had its figures.
@@ -91,5 +105,25 @@ impl Results {
             (true, false) => ExitCode::from(3),
             (true, true) => ExitCode::SUCCESS,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_meets_its_target_up_to_the_target_itself() {
+        let mut results = Results::new(Value::Null);
+        results.at_least("ratio", 0.97, 0.97);
+        results.at_most("time", 5.0, 5.0);
+        assert!(results.missed.is_empty(), "{results:?}");
+        results.at_least("ratio", 0.969, 0.97);
+        results.at_most("time", f64::NAN, 5.0);
+        assert_eq!(
+            results.missed,
+            ["ratio: 0.969, at least 0.97 wanted", "time: NaN, at most 5 wanted"]
+        );
+        assert_eq!(results.code(), ExitCode::FAILURE);
     }
 }
