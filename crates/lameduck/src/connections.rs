@@ -7,6 +7,7 @@
 //! 2. Once `resume` or `keep` has returned, the outbox is not called any more.
 //! 3. No more than a wave of connections is told to go at a time, so that busy ones are not held up.
 
+mod directed;
 mod judge;
 mod limits;
 mod mode;
@@ -19,6 +20,7 @@ pub(crate) mod state;
 #[cfg(feature = "restart")]
 mod sweep;
 
+pub(crate) use self::directed::Given;
 pub(crate) use self::judge::Directive;
 pub(crate) use self::limits::Limits;
 pub(crate) use self::mode::Mode;

@@ -71,6 +71,8 @@ const PONG: Duration = Duration::from_secs(1);
 /// A connection as the decision sees it. Times are since the server's epoch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View {
+    /// How many requests had begun.
+    pub(crate) begun: u32,
     /// The flags of [`state`].
     pub(crate) flags: u32,
     /// Whether it is a socket that a successor can take, and there is one who does.
@@ -203,7 +205,8 @@ fn http1(
     now: Duration,
 ) -> Verdict {
     if view.flags & (state::REQUEST | state::DIRTY) != 0 {
-        let limit = limits.request_timeout.filter(|_| view.flags & state::REQUEST != 0);
+        let asks = view.flags & (state::REQUEST | state::ANSWERED) == state::REQUEST;
+        let limit = limits.request_timeout.filter(|_| asks);
         let due = limit.map(|limit| view.since.saturating_add(limit));
         // A response that is on its way, to a peer that takes none of it.
         let writes = view.flags & state::DIRTY != 0

@@ -1,6 +1,6 @@
 //! The record of one connection.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -9,13 +9,14 @@ use http::Method;
 use http::uri::PathAndQuery;
 use tokio_util::sync::CancellationToken;
 
+use super::directed::Directed;
 use super::judge::View;
 use super::request::{Over, Requests, Stream};
 use super::state::{self, State};
-use super::{Connections, Directive, Ending, Limits, Mode, Peer, Request};
+use super::{Connections, Directive, Ending, Given, Limits, Mode, Peer, Request};
 use crate::budget::Deadlines;
 use crate::lifecycle::{Scope, Shared};
-use crate::report::{RequestCounts, Stuck, StuckKind};
+use crate::report::{ConnectionCounts, RequestCounts, Stuck, StuckKind};
 use crate::sys::{Far, Remote};
 use crate::threads::Runs;
 
@@ -50,7 +51,7 @@ pub(crate) struct Record {
     /// Since the server's epoch.
     accepted: Duration,
     pub(crate) state: State,
-    directive: AtomicU8,
+    directed: Directed,
     fate: AtomicU8,
     /// Milliseconds since the server's epoch.
     since: AtomicU64,
@@ -94,7 +95,7 @@ impl Record {
             adopted: false,
             accepted,
             state: State::new(),
-            directive: AtomicU8::new(Directive::None as u8),
+            directed: Directed::new(),
             fate: AtomicU8::new(Fate::Closed as u8),
             since: AtomicU64::new(to_millis(accepted)),
             progress: AtomicU64::new(0),
@@ -154,6 +155,8 @@ impl Record {
     pub(crate) fn keep_waker(&self, waker: &Waker) {
         if self.waker.get().is_none() {
             let _ = self.waker.set(waker.clone());
+            // Whoever gives a directive writes it and looks for a waker then: either that one is woken, or we see it.
+            fence(Ordering::SeqCst);
         }
     }
 
@@ -268,7 +271,8 @@ impl Record {
         let forgets = self.requests().set_first(method, path);
         self.forgets.store(forgets, Ordering::Relaxed);
         self.since.store(self.server.coarse_millis(), Ordering::Relaxed);
-        self.begun.store(self.begun().wrapping_add(1), Ordering::Relaxed);
+        // Behind the time: who sees this sees that.
+        self.begun.store(self.begun().wrapping_add(1), Ordering::Release);
         self.state.begin(flags)
     }
 
@@ -368,7 +372,7 @@ impl Record {
     /// no room for it. It then counts as cut.
     #[cfg(feature = "http2")]
     pub(crate) fn cuts_stream(&self, key: u32) -> bool {
-        let directed = self.directive.load(Ordering::Relaxed) >= Directive::BodyTimeout as u8;
+        let directed = self.directive() >= Directive::BodyTimeout;
         if !directed && !self.streams_over.load(Ordering::Relaxed) {
             return false;
         }
@@ -454,6 +458,12 @@ impl Record {
         }
     }
 
+    /// HTTP/1: whether the end of the connection comes before that of a response.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        let unflushed = Ending::from_u8(self.unflushed.load(Ordering::Relaxed));
+        self.state.has(state::REQUEST) || unflushed == Some(Ending::Cut)
+    }
+
     /// The name of a request, for the log.
     pub(crate) fn name_of(&self, key: u32) -> String {
         self.with_request(key, |request| request.name()).unwrap_or_default()
@@ -516,13 +526,21 @@ impl Record {
     /// What the task is to do.
     #[inline]
     pub(crate) fn directive(&self) -> Directive {
-        Directive::from_u8(self.directive.load(Ordering::Acquire))
+        self.given().directive
+    }
+
+    /// The same, with what it was given for.
+    #[inline]
+    pub(crate) fn given(&self) -> Given {
+        self.directed.get()
     }
 
     /// Whether the time of the request is over.
     #[inline]
     pub(crate) fn is_over(&self, key: u32) -> bool {
-        self.directive.load(Ordering::Relaxed) >= Directive::BodyTimeout as u8
+        let given = self.given();
+        let told = given.directive >= Directive::BodyTimeout;
+        (told && (key != 0 || !given.is_void(self.begun())))
             || (key != 0 && self.over(key).is_some())
     }
 
@@ -544,17 +562,18 @@ impl Record {
 
     /// The task has dealt with a directive; a higher one may have come meanwhile and stays.
     pub(crate) fn done_with(&self, directive: Directive) {
-        let _ = self.directive.compare_exchange(
-            directive as u8,
-            Directive::None as u8,
-            Ordering::AcqRel,
-            Ordering::Relaxed,
-        );
+        self.directed.done_with(directive);
     }
 
+    /// Tells the task, on account of how the connection is now.
     pub(super) fn direct(&self, directive: Directive) {
-        let before = self.directive.fetch_max(directive as u8, Ordering::AcqRel);
-        if before < directive as u8 {
+        self.direct_seen(directive, self.begun());
+    }
+
+    /// Tells the task, on account of how the connection was when so many requests had begun.
+    pub(super) fn direct_seen(&self, directive: Directive, begun: u32) {
+        if self.directed.give(directive, begun) {
+            fence(Ordering::SeqCst);
             self.wake();
             if directive == Directive::Cut {
                 self.wake_streams(|_| true);
@@ -608,7 +627,10 @@ impl Record {
         let at = |millis: &AtomicU64| {
             millis.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_millis)
         };
+        // Before the rest: what a request changes that begins meanwhile is on account of the one before.
+        let begun = self.begun.load(Ordering::Acquire);
         View {
+            begun,
             flags: self.state.get(),
             passable: self.plain,
             accepted: self.accepted,
@@ -629,6 +651,23 @@ impl Record {
             cut: get(&self.cut),
             gone: get(&self.gone),
         }
+    }
+
+    /// What its end will add to the counts, though it is still open: it was cut, and its task does not come to see it.
+    pub(super) fn severed(&self) -> (RequestCounts, ConnectionCounts) {
+        let (mut requests, mut connections) =
+            (RequestCounts::default(), ConnectionCounts::default());
+        if self.fate() != Fate::Cut {
+            return (requests, connections);
+        }
+        connections.cut = 1;
+        let flags = self.state.get();
+        if flags & state::HTTP2 != 0 {
+            requests.cut = self.requests().streams() as u64;
+        } else if flags & (state::LATE | state::UPGRADED | state::GONE) == 0 {
+            requests.cut = u64::from(flags & state::REQUEST != 0);
+        }
+        (requests, connections)
     }
 
     /// How many requests are in flight, a half-read head and a response on its way included.

@@ -299,7 +299,9 @@ impl Connections {
                 continue;
             }
             if verdict.directive != Directive::None {
-                orders.push((Arc::clone(record), verdict.directive));
+                // Streams begin all the time, and what is said to their connection is on account of none.
+                let begun = if view.protocol() == Protocol::Http2 { 0 } else { view.begun };
+                orders.push((Arc::clone(record), verdict.directive, begun));
             }
             if view.protocol() == Protocol::Http2 && view.flags & state::REQUEST != 0 {
                 record.time_out_streams(&limits, time);
@@ -309,8 +311,8 @@ impl Connections {
             }
         }
         let ordered = !orders.is_empty();
-        for (record, directive) in orders {
-            record.direct(directive);
+        for (record, directive, begun) in orders {
+            record.direct_seen(directive, begun);
         }
         if mode == Mode::Draining || mode.is_paused() {
             // One that falls silent after this has its whole grace from then on: no need to ask sooner.
@@ -383,13 +385,15 @@ impl Connections {
         }
     }
 
-    /// Calls `f` for every connection that is left, counts it as cut, and wakes its task.
-    pub(crate) fn sever(&self, f: impl Fn(&Remote)) {
+    /// Calls `f` for every connection that is left, counts it as cut, and wakes its task. An orderly end of some would look
+    /// like that of their response: `f` is told so by `true`.
+    pub(crate) fn sever(&self, f: impl Fn(&Remote, bool)) {
         for (_, record) in &self.lock().records {
-            if record.in_flight() > 0 {
+            // One that was answered is not cut.
+            if record.in_flight() > 0 && !record.state.has(state::LATE) {
                 record.set_fate(Fate::Cut);
             }
-            f(record.remote());
+            f(record.remote(), record.state.has(state::ENDS_BY_CLOSE));
             record.wake();
         }
     }
@@ -411,6 +415,9 @@ impl Connections {
         totals.connections.add(open.connections);
         for (_, record) in &open.records {
             totals.requests.add(record.counts());
+            let (requests, connections) = record.severed();
+            totals.requests.add(requests);
+            totals.connections.add(connections);
             totals.in_flight += record.in_flight() as u64;
             let flags = record.state.get();
             let by_state = &mut totals.open;

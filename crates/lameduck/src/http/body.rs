@@ -22,19 +22,34 @@ pub struct Body {
     watch: Option<Watch>,
 }
 
-/// The request's record, and its key there. It is told if the body is dropped before it was read to its end.
+/// What the request's record is told: that its body is waited for, was read to its end, or was dropped before that.
 #[derive(Debug)]
-struct Watch(Arc<Record>, u32);
+struct Watch {
+    record: Arc<Record>,
+    key: u32,
+    /// Which of its connection's requests it is. HTTP/1 may have begun another by now.
+    begun: u32,
+}
+
+impl Watch {
+    fn record(&self) -> Option<&Record> {
+        let is_current = self.key != 0 || self.record.begun() == self.begun;
+        is_current.then_some(&*self.record)
+    }
+}
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.0.body_left(self.1);
+        if let Some(record) = self.record() {
+            record.body_left(self.key);
+        }
     }
 }
 
 impl Body {
     pub(super) fn new(inner: Incoming, watch: Option<(Arc<Record>, u32)>) -> Body {
-        Body { inner, watch: watch.map(|(record, key)| Watch(record, key)) }
+        let watch = watch.map(|(record, key)| Watch { begun: record.begun(), record, key });
+        Body { inner, watch }
     }
 
     /// hyper's own body, for services that want just that. From here on the body is not watched: it counts
@@ -43,7 +58,7 @@ impl Body {
     pub fn into_incoming(mut self) -> Incoming {
         if let Some(watch) = &mut self.watch {
             // Somebody may still read it: the record is not told otherwise.
-            watch.1 = NOBODY;
+            watch.key = NOBODY;
         }
         self.inner
     }
@@ -71,17 +86,28 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = &mut *self;
+        if this.inner.is_end_stream() {
+            // hyper says so late where the last piece came behind the response: with the next request, or never.
+            if let Some(watch) = this.watch.take()
+                && let Some(record) = watch.record()
+            {
+                record.body_read(watch.key);
+            }
+            return Poll::Ready(None);
+        }
         let mut polled = Pin::new(&mut this.inner).poll_frame(cx);
-        if let Some(Watch(record, key)) = &this.watch {
+        if let Some(watch) = &this.watch
+            && let Some(record) = watch.record()
+        {
             match &polled {
-                Poll::Pending => record.set_body_wait(*key, true),
+                Poll::Pending => record.set_body_wait(watch.key, true),
                 Poll::Ready(Some(Ok(_))) if !this.inner.is_end_stream() => {
-                    record.set_body_wait(*key, false);
+                    record.set_body_wait(watch.key, false);
                     polled = polled.map_ok(unpin_buffer);
                 }
-                Poll::Ready(Some(Err(_))) => record.set_body_wait(*key, false),
+                Poll::Ready(Some(Err(_))) => record.set_body_wait(watch.key, false),
                 Poll::Ready(Some(Ok(_)) | None) => {
-                    record.body_read(*key);
+                    record.body_read(watch.key);
                     this.watch = None;
                 }
             }

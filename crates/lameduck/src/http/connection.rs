@@ -237,7 +237,8 @@ impl<I: Io, S: Handle> Future for Connection<I, S> {
             // Read before hyper is polled: an order that arrives during the poll is obeyed after the next one,
             // or a request whose handler was not asked to end would be cut instead of answered. The order's
             // giver wakes this task, so there is a next one.
-            let directive = this.record.directive();
+            let given = this.record.given();
+            let directive = given.directive;
             let before = if cfg!(feature = "restart") { this.record.state.get() } else { 0 };
             let stage = match &mut this.stage {
                 Stage::Http1(connection) => {
@@ -255,6 +256,12 @@ impl<I: Io, S: Handle> Future for Connection<I, S> {
                         this.change_to_http2();
                         continue;
                     }
+                    let directive = if given.is_void(this.record.begun()) {
+                        this.record.done_with(directive);
+                        Directive::None
+                    } else {
+                        directive
+                    };
                     if directive == Directive::None {
                         if !this.note_state() {
                             return Poll::Pending;
@@ -287,6 +294,15 @@ impl<I: Io, S: Handle> Future for Connection<I, S> {
                     this.obey_http2(directive)
                 }
                 Stage::Last { io, answer } => {
+                    match directive {
+                        // The supervisor shuts the socket when it must.
+                        Directive::None | Directive::Cut => {}
+                        Directive::Stalled if this.record.takes_nothing() => {
+                            this.record.set_fate(Fate::Cut);
+                            return this.over();
+                        }
+                        _ => this.record.done_with(directive),
+                    }
                     while !answer.is_empty() {
                         match ready!(Pin::new(&mut *io).poll_write(cx, answer)) {
                             Ok(0) | Err(_) => return this.over(),
@@ -332,6 +348,10 @@ impl<I: Io, S: Handle> Drop for Connection<I, S> {
 impl<I: Io, S: Handle> Connection<I, S> {
     /// A handler that drops with its connection has its handle still.
     fn end(&mut self) {
+        if self.record.state.has(state::ENDS_BY_CLOSE) && self.record.is_cut_short() {
+            // An orderly end would look like a whole body.
+            super::reset_on_close(&self.record);
+        }
         let _entered = Entered::new(&mut self.lifecycle);
         self.stage = Stage::Over;
     }
@@ -343,10 +363,11 @@ impl<I: Io, S: Handle> Connection<I, S> {
 
     /// Does with an HTTP/1 connection what the record says; hyper has just been polled.
     fn obey_http1(&mut self, directive: Directive, flags: u32, cx: &mut Context<'_>) -> Next {
-        use state::{ANSWERED, DIRTY, HEAD, HEAD_OUT, LINGER, REQUEST, UPGRADED};
+        use state::{ANSWERED, DIRTY, HEAD, HEAD_OUT, LATE, LINGER, REQUEST, UPGRADED};
         let record = Arc::clone(&self.record);
         let silent = flags & (HEAD | REQUEST | DIRTY | UPGRADED | LINGER) == 0;
-        let half_head = flags & (HEAD | REQUEST | DIRTY | LINGER) == HEAD;
+        // One that the supervisor has answered is over.
+        let half_head = flags & (HEAD | REQUEST | DIRTY | LINGER | LATE) == HEAD;
         match directive {
             Directive::None | Directive::Goaway | Directive::AssumePong | Directive::PassOn => {
                 record.done_with(directive);
@@ -361,9 +382,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
                 if half_head { self.answer_raw(late::raw_head_timeout()) } else { Next::Wait }
             }
             Directive::Gone if flags & REQUEST != 0 => Next::Over,
-            Directive::Stalled if flags & DIRTY != 0 && record.takes_nothing() => {
-                self.cut_http1(flags)
-            }
+            Directive::Stalled if flags & DIRTY != 0 && record.takes_nothing() => self.cut_http1(),
             Directive::Gone | Directive::Stalled => {
                 record.done_with(directive);
                 Next::Wait
@@ -386,10 +405,14 @@ impl<I: Io, S: Handle> Connection<I, S> {
                 } else if silent {
                     self.close_silent(cx)
                 } else if flags & (ANSWERED | LINGER) != 0 {
-                    // Our answer is on its way: the supervisor shuts the socket when it must.
+                    // Our answer is on its way: the supervisor shuts the socket when it must. Nothing else is asked of it,
+                    // but that its peer takes it.
+                    if directive != Directive::Cut {
+                        record.done_with(directive);
+                    }
                     Next::Wait
                 } else if flags & (HEAD_OUT | DIRTY) != 0 && flags & UPGRADED == 0 {
-                    self.cut_http1(flags)
+                    self.cut_http1()
                 } else {
                     Next::Wait
                 }
@@ -397,12 +420,8 @@ impl<I: Io, S: Handle> Connection<I, S> {
         }
     }
 
-    /// Ends a connection in the middle of a response, so that its client can tell.
-    fn cut_http1(&self, flags: u32) -> Next {
-        if flags & state::ENDS_BY_CLOSE != 0 {
-            // An orderly end would look like a whole body.
-            super::reset_on_close(&self.record);
-        }
+    /// Ends a connection in the middle of a response.
+    fn cut_http1(&self) -> Next {
         self.record.set_fate(Fate::Cut);
         Next::Over
     }

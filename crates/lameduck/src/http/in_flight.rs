@@ -43,6 +43,13 @@ impl InFlight {
         self.ending = ending;
     }
 
+    /// Its response is out whole, unless something else is known of it.
+    pub(super) fn is_whole(&mut self) {
+        if self.ending == Ending::Gone {
+            self.ending = Ending::Completed;
+        }
+    }
+
     /// Takes note of a panic in what serves the request.
     pub(super) fn note_panic(&self, what: &str, message: &str) {
         note_panic(&self.record, self.key, what, message);

@@ -25,9 +25,11 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if let Some(guard) = this.guard
-                && *this.bodiless
+                // hyper's HTTP/1 lets go of a body once as much of it is there as the head said. One that drops because its
+                // connection does is counted with that.
+                && (*this.bodiless || (guard.key() == 0 && !std::thread::panicking()))
             {
-                guard.will_end(Ending::Completed);
+                guard.is_whole();
             }
         }
     }
@@ -117,13 +119,14 @@ where
         }
         match &polled {
             Poll::Pending => {}
-            Poll::Ready(Some(Ok(_))) => {
+            Poll::Ready(Some(Ok(frame))) => {
+                let is_last = frame.is_trailers();
                 let state = &guard.record().state;
                 if guard.key() == 0 && !state.has(state::DIRTY) {
                     state.set(state::DIRTY);
                 }
                 if let Inner::Handler { body } = &*this.body
-                    && body.is_end_stream()
+                    && (is_last || body.is_end_stream())
                 {
                     guard.will_end(Ending::Completed);
                 }

@@ -19,8 +19,9 @@ use crate::connections::state;
 use crate::connections::{Directive, Fate, Membership, Record};
 use crate::sys::{Guarded, Owning};
 
-/// How much of what a peer says first is taken at once: nearly all heads are shorter.
-const FIRST: usize = 2048;
+/// How much of what a peer says first is taken at once: as much as hyper would, which skips one more buffer of a body that
+/// nobody reads.
+const FIRST: usize = 8192;
 
 /// A socket whose peer has not spoken. The future ends with it, and with what its peer said first, once that has spoken or
 /// ended its stream; with `None` once a directive has ended the connection.

@@ -626,8 +626,12 @@ impl Part for Source {
     }
 
     fn sever(&self) {
-        self.door.connections.sever(|remote| {
-            remote.with(|fd| rustix::net::shutdown(fd, rustix::net::Shutdown::Both));
+        self.door.connections.sever(|remote, resets| {
+            remote.with(|fd| match resets {
+                // A reset (connect(2), AF_UNSPEC), which the descriptor's owner can be spared.
+                true => rustix::net::connect_unspec(fd),
+                false => rustix::net::shutdown(fd, rustix::net::Shutdown::Both),
+            });
         });
     }
 

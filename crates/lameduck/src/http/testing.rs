@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::connections::{Connections, Membership, Peer};
+use super::opening::without_empty_lines;
+use crate::connections::{Connections, Membership, Peer, Record};
 use crate::lifecycle::{Events, Shared};
 
 /// A runtime on this thread whose clock stands still while there is something to do.
@@ -22,4 +24,14 @@ pub(super) fn connections(runtime: &Runtime) -> Arc<Connections> {
 /// A connection without a descriptor.
 pub(super) fn add(connections: &Arc<Connections>) -> Membership {
     connections.add(Peer::Other, true)
+}
+
+/// What a peer sends, as a plain socket's connection gets it: what was read before it was made, and what is still to come.
+pub(super) fn opened<'a>(record: &Record, sent: &'a [u8], at: usize) -> (Bytes, &'a [u8]) {
+    let (first, rest) = sent.split_at(at);
+    let first = without_empty_lines(first);
+    if !first.is_empty() {
+        record.spoke();
+    }
+    (Bytes::copy_from_slice(first), rest)
 }

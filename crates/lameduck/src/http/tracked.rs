@@ -187,9 +187,11 @@ impl<I: AsyncRead + Unpin> Tracked<I> {
     fn hear_http1(&mut self, buf: &mut ReadBuf<'_>, before: usize) -> bool {
         let record = self.membership.record();
         let flags = record.state.get();
-        if flags & (state::REQUEST | state::HEAD) == 0 {
+        // Behind a request whose body nobody has read it is the rest of that, which hyper skips, as far as anybody but hyper
+        // can tell.
+        if flags & (state::REQUEST | state::HEAD | state::BODY_OPEN) == 0 {
             if matches!(buf.filled()[before..].first(), Some(b'\r' | b'\n')) {
-                if !self.hear_lines(flags, buf, before) {
+                if !self.hear_lines(buf, before) {
                     return false;
                 }
             } else {
@@ -202,18 +204,15 @@ impl<I: AsyncRead + Unpin> Tracked<I> {
 
     /// The same where no request is under way and the new bytes begin with the end of a line.
     #[cold]
-    fn hear_lines(&self, flags: u32, buf: &mut ReadBuf<'_>, before: usize) -> bool {
+    fn hear_lines(&self, buf: &mut ReadBuf<'_>, before: usize) -> bool {
         let record = self.record();
-        // What is left of a body that nobody read is hyper's to skip; and the end of a head of which it has read the rest
-        // along with the request before is no empty line.
-        let between = flags & state::BODY_OPEN == 0 && self.tail == END_OF_HEAD;
-        if between && !strip_empty_lines(buf, before) {
+        // The end of a head of which hyper has read the rest along with the request before is no empty line.
+        if self.tail == END_OF_HEAD && !strip_empty_lines(buf, before) {
             record.state.set(state::SPOKEN);
             return false;
         }
         // Behind a body they are empty lines, or the end of a head that hyper has: it knows.
-        let lines = flags & state::BODY_OPEN == 0
-            && buf.filled()[before..].iter().all(|byte| b"\r\n".contains(byte));
+        let lines = buf.filled()[before..].iter().all(|byte| b"\r\n".contains(byte));
         record.state.set(if lines { state::SPOKEN } else { state::HEAD | state::SPOKEN });
         true
     }
@@ -350,8 +349,13 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
     /// closing a socket with unread bytes makes the kernel reset it and the peer lose our last response.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.record().state.has(state::HOLD) {
+        let flags = this.record().state.get();
+        if flags & state::HOLD != 0 {
             return Poll::Ready(Ok(()));
+        }
+        if flags & state::UPGRADED != 0 {
+            // Whoever has it ends one half, and goes on reading the other.
+            return Pin::new(&mut this.io).poll_shutdown(cx);
         }
         loop {
             match &mut this.closing {

@@ -17,6 +17,7 @@ fn ms(millis: u64) -> Duration {
 /// A connection accepted at 90 s whose state began at 95 s; the drain begins at 100 s.
 fn view(flags: u32) -> View {
     View {
+        begun: 0,
         flags,
         passable: false,
         accepted: ms(90_000),
@@ -366,6 +367,7 @@ proptest! {
         let limits =
             Limits { header_timeout, handshake_timeout, idle_timeout, request_timeout, connections: None, idle_grace };
         let view = View {
+            begun: 0,
             flags,
             passable,
             accepted: ms(at[0]),
