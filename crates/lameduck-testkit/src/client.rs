@@ -207,6 +207,12 @@ impl Client {
         self.send_plain(bytes, end)
     }
 
+    /// Whether a send could not go on because the connection ended. A client that reads nothing learns its end by that.
+    #[must_use]
+    pub fn send_failed(&self) -> bool {
+        self.send_failed
+    }
+
     /// Sends bytes below TLS.
     ///
     /// # Errors
