@@ -9,34 +9,35 @@ mod siege;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use lameduck_testkit::{Client, Ending, Link, Signal, in_ci, pause, within};
+use lameduck_testkit::{Client, Link, Signal, in_ci, pause, within};
 
 use fixture::{SECOND, fixture, get, serving};
-use siege::{MIB, Over, ROOM, Siege};
+use siege::{Attacker, MIB, ROOM, Siege};
 
 const fn ms(time: u64) -> Duration {
     Duration::from_millis(time)
 }
 
 /// Holds so many connections, and opens another for each that ends.
-fn hold(addr: SocketAddr, count: usize, over: &Over) {
+fn hold(attacker: &Attacker, count: usize) {
     let mut held: Vec<Client> = Vec::new();
-    while !over.is() {
+    while !attacker.is_over() {
         while held.len() < count {
-            let Ok(client) = Client::connect(addr) else { break };
+            let Some(client) = attacker.connect() else { break };
             held.push(client);
         }
-        held.retain_mut(|client| client.ending(Duration::ZERO) == Ending::Open);
-        over.wait(ms(20));
+        held.retain_mut(Attacker::has);
+        attacker.wait(ms(20));
     }
 }
 
 #[test]
 fn a_flood_over_the_limit_of_connections_waits_and_those_that_are_in_are_served() {
-    let mut siege = Siege::of(&["max-connections=30"]);
-    siege.attack(2, |addr, over| hold(addr, 300, over));
+    let mut siege = Siege::of_kept(|| serving(fixture(&["max-connections=30", "http"])));
+    siege.attack(2, 600, |attacker| hold(attacker, 300));
     siege.holds(4 * MIB);
-    assert!(siege.server.proc().sockets() < 60, "{} sockets", siege.server.proc().sockets());
+    let sockets = siege.server.proc().sockets();
+    assert!((30..60).contains(&sockets), "{sockets} sockets");
     siege.stop(0).within(2 * SECOND).nothing_stuck();
 }
 
@@ -44,12 +45,12 @@ fn a_flood_over_the_limit_of_connections_waits_and_those_that_are_in_are_served(
 fn a_flood_over_the_limit_of_descriptors_is_warned_of_once_and_those_that_are_in_are_served() {
     // The drain has to be long enough for those that wait: 600 silent ones, some 50 at a time, each for its idle grace.
     let command = fixture(&["http"]).descriptors(64).env("LAMEDUCK_DRAIN", "15s");
-    let mut siege = Siege::on(|| serving(command));
+    let mut siege = Siege::of_kept(|| serving(command));
     let before = siege.server.proc().processor_time();
     let began = Instant::now();
     pause(SECOND);
     let quiet = (siege.server.proc().processor_time() - before).div_duration_f64(began.elapsed());
-    siege.attack(2, |addr, over| hold(addr, 300, over));
+    siege.attack(2, 600, |attacker| hold(attacker, 300));
     siege.server.wait_for_stderr("cannot accept more connections for now", 5 * SECOND);
     let before = siege.server.proc().processor_time();
     let began = Instant::now();

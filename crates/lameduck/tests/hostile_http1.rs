@@ -7,6 +7,7 @@ mod fixture;
 mod siege;
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use lameduck_testkit::{Client, Ending, Failure, Response, Server, Signal, pause};
@@ -146,19 +147,23 @@ fn chunks_that_are_wrong_end_the_request_and_nothing_behind_them_is_another() {
 }
 
 #[test]
-fn with_both_lengths_the_chunks_count_and_nothing_in_them_is_a_request() {
+fn with_both_lengths_the_chunks_count_and_nothing_in_them_or_behind_them_is_a_request() {
     let (server, admin) = start();
+    let before = total(admin, "completed");
     for lengths in [
         "Content-Length: 4\r\nTransfer-Encoding: chunked",
         "Transfer-Encoding: chunked\r\nContent-Length: 4",
     ] {
         let size = format!("{:x}", SMUGGLED.len());
-        let head =
-            format!("POST /echo HTTP/1.1\r\nHost: test\r\n{lengths}\r\nConnection: close\r\n\r\n");
-        let response =
-            told(server.addr(), format!("{head}{size}\r\n{SMUGGLED}\r\n0\r\n\r\n").as_bytes());
+        let head = format!("POST /echo HTTP/1.1\r\nHost: test\r\n{lengths}\r\n\r\n");
+        let chunks = format!("{size}\r\n{SMUGGLED}\r\n0\r\n\r\n");
+        // One in the body, one behind it: a proxy that counts by the length sees them elsewhere (RFC 9112, section 6.3).
+        let response = told(server.addr(), format!("{head}{chunks}{SMUGGLED}").as_bytes());
         assert_eq!((response.status, &*response.body), (200, SMUGGLED.as_bytes()), "{lengths}");
+        assert!(response.says_close(), "{lengths}: {response:?}");
     }
+    assert_eq!(total(admin, "completed") - before, 2.0, "requests");
+    assert_eq!(get(server.addr(), "/phase").expect("an answer").text(), "ready");
     nothing_lost(&server, admin);
 }
 
@@ -192,7 +197,7 @@ fn a_head_that_is_refused_during_the_drain_is_told_so_and_holds_nothing() {
 #[test]
 fn a_head_that_was_refused_just_before_the_deadline_is_not_in_flight() {
     // 1. A head is refused 431; its client goes on sending, so the connection lingers.
-    // 2. The drain deadline comes meanwhile: nothing was abandoned.
+    // 2. The drain deadline comes meanwhile: no request was abandoned, but a connection was still there.
     let command = fixture(&["http"]).env("LAMEDUCK_DRAIN", "900ms");
     let server = serving(command);
     let mut client = Client::connect(server.addr()).expect("the server listens");
@@ -207,7 +212,11 @@ fn a_head_that_was_refused_just_before_the_deadline_is_not_in_flight() {
     }
     assert_eq!(client.read_response().expect("a whole answer").status, 431);
     let exit = server.wait_exit(5 * SECOND);
-    let report = exit.report();
+    let report = fixture::ended(&exit, 75, "forced");
+    let stuck = report["stuck"].as_array().expect("a list of what was stuck");
+    assert_eq!(stuck.len(), 1, "{report}");
+    assert_eq!(stuck[0]["doing"], "closing 1 connections without a request", "{report}");
+    assert!(exit.at - signal < Duration::from_millis(900 + 250) + ROOM, "{:?}", exit.at - signal);
     assert_eq!(report["requests"]["cut"], 0, "{report}");
     assert_eq!(report["connections"]["cut"], 0, "{report}");
 }
@@ -215,19 +224,18 @@ fn a_head_that_was_refused_just_before_the_deadline_is_not_in_flight() {
 #[test]
 fn enormous_heads_meet_431_and_disturb_nobody() {
     let mut siege = Siege::of(&["header-timeout=1000"]);
-    siege.attack(2, |addr, over| {
+    siege.attack(2, 8, |attacker| {
         // Each stays below what is refused, so that it is held for as long as it may.
         let piece = vec![b'y'; 400 * 1024];
-        let mut clients: Vec<Client> = (0..10).filter_map(|_| Client::connect(addr).ok()).collect();
-        for client in &mut clients {
-            let _ = client.send(b"GET / HTTP/1.1\r\nX: ");
-            let _ = client.send(&piece);
-        }
-        over.wait(Duration::from_millis(800));
+        let mut clients = attacker.connections(4, b"GET / HTTP/1.1\r\nX: ");
         for client in &mut clients {
             let _ = client.send(&piece);
         }
-        over.wait(Duration::from_millis(200));
+        attacker.wait(Duration::from_millis(800));
+        for client in &mut clients {
+            let _ = client.send(&piece);
+        }
+        attacker.wait(Duration::from_millis(200));
     });
     // hyper's limit for a head is 408 KiB, in a buffer that grows by doubling.
     siege.holds(20 * MIB);
@@ -236,18 +244,36 @@ fn enormous_heads_meet_431_and_disturb_nobody() {
 
 #[test]
 fn requests_that_are_wrong_disturb_nobody() {
+    static ANSWERED: AtomicUsize = AtomicUsize::new(0);
     let mut siege = Siege::of(&[]);
-    siege.attack(2, |addr, _| {
+    siege.attack(2, 100, |attacker| {
         let began = Instant::now();
-        for wrong in
-            ["\0\r\n\r\n", "GET / HTTP/7\r\n\r\n", "POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n"]
-        {
-            let Ok(mut client) = Client::connect(addr) else { return };
-            let _ = client.send(wrong.as_bytes());
-            let _ = client.read_response();
+        for (wrong, status) in [
+            ("\0\r\n\r\n", 400),
+            ("GET / HTTP/7\r\n\r\n", 400),
+            ("POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400),
+            ("POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),
+            // It is no error, but the connection ends behind it.
+            (
+                "POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                200,
+            ),
+        ] {
+            let Some(mut client) = attacker.connect() else { return };
+            let _ = client.send(format!("{wrong}{SMUGGLED}").as_bytes());
+            match client.read_response() {
+                Ok(response) => {
+                    assert_eq!(response.status, status, "{wrong:?}");
+                    ANSWERED.fetch_add(1, Ordering::Relaxed);
+                }
+                // What the listener had not taken when it closed.
+                Err(Failure::Unsent) => {}
+                Err(failure) => panic!("{wrong:?}: {failure}"),
+            }
         }
         pause(Duration::from_millis(5).saturating_sub(began.elapsed()));
     });
     siege.holds(8 * MIB);
+    assert!(ANSWERED.load(Ordering::Relaxed) >= 100, "{ANSWERED:?} answers");
     siege.stop(0).within(2 * SECOND).nothing_stuck();
 }

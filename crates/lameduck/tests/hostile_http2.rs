@@ -18,11 +18,12 @@ use fixture::{SECOND, fixture, serving};
 use frames::{
     DATA, END_STREAM, GOAWAY, HEADERS, Next, PING, PREFACE, RST_STREAM, RawHttp2, SETTINGS,
 };
-use siege::{MIB, Over, ROOM, Siege};
+use siege::{Attacker, MIB, ROOM, Siege};
 
 const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 4;
 /// RFC 9113, section 7.
+const NO_ERROR: u32 = 0;
 const ENHANCE_YOUR_CALM: u32 = 11;
 /// h2's default for a server of hyper.
 const STREAMS: usize = 200;
@@ -59,98 +60,229 @@ fn request(stream: u32, method: &str, path: &str, ends: bool) -> Vec<u8> {
     frame(HEADERS, flags, stream, &block(method, path))
 }
 
+/// Fields for a block, as many as one frame holds.
+fn fields() -> Vec<u8> {
+    let field = b"\0\x01x\x01y";
+    field.repeat(16_384 / field.len())
+}
+
 /// A connection with its preface and SETTINGS; `window`: of each stream.
-fn open(addr: SocketAddr, window: u32) -> Option<Client> {
-    let mut client = Client::connect(addr).ok()?.limit(SECOND);
+fn open(attacker: &Attacker, window: u32) -> Option<Client> {
+    let mut client = attacker.connect()?.limit(SECOND);
     let window = [&[0, 4][..], &window.to_be_bytes()].concat();
     client.send(&[PREFACE, &*frame(SETTINGS, 0, 0, &window)].concat()).ok()?;
     Some(client)
 }
 
-/// Sends `bytes` again and again, reading what comes if `reads`, until the server ends the connection; what it read.
-fn flood(
-    addr: SocketAddr,
-    over: &Over,
-    reads: bool,
-    first: &[u8],
-    mut bytes: impl FnMut(u32) -> Vec<u8>,
-) -> Vec<u8> {
-    let Some(mut client) = open(addr, 65_535) else { return Vec::new() };
-    let _ = client.send(first);
-    let mut read = Vec::new();
-    let end = Instant::now() + 2 * SECOND;
-    for round in 0.. {
-        if over.is() || Instant::now() > end || client.send(&bytes(round)).is_err() {
-            break;
-        }
-        if reads {
-            match client.ending(Duration::from_micros(100)) {
-                Ending::Bytes(more) => read.extend(more),
-                Ending::Open => {}
-                Ending::Eof | Ending::Reset => break,
-            }
-        } else if client.look() == lameduck_testkit::Look::Reset {
-            break;
-        }
-        // A flood, and yet not all the processor time there is: that is what any client can take.
-        pause(ms(2));
-    }
-    read
+/// A flood of frames: what comes first, what comes again and again, and the reason in the GOAWAY that ends it.
+#[derive(Clone, Copy)]
+struct Flood {
+    name: &'static str,
+    first: fn() -> Vec<u8>,
+    again: fn(u32) -> Vec<u8>,
+    reason: u32,
 }
 
-fn rapid_reset(round: u32) -> Vec<u8> {
-    let streams = (0..50).map(|n| 2 * (round * 50 + n) + 1);
-    let cancel = 8_u32.to_be_bytes();
-    streams
-        .flat_map(|id| {
-            [request(id, "GET", "/hang", true), frame(RST_STREAM, 0, id, &cancel)].concat()
-        })
-        .collect()
+/// Streams that are opened and reset at once, so that no limit of open streams holds (CVE-2023-44487).
+const RAPID_RESET: Flood = Flood {
+    name: "rapid reset",
+    first: Vec::new,
+    again: |round| {
+        let streams = (0..50).map(|n| 2 * (round * 50 + n) + 1);
+        let cancel = 8_u32.to_be_bytes();
+        streams
+            .flat_map(|id| {
+                [request(id, "GET", "/hang", true), frame(RST_STREAM, 0, id, &cancel)].concat()
+            })
+            .collect()
+    },
+    reason: ENHANCE_YOUR_CALM,
+};
+
+/// Frames that cost nothing, more than a hundred of them at a time.
+const FLOODS: [Flood; 5] = [
+    // A head that never ends (CVE-2024-27316), with something in it and without.
+    Flood {
+        name: "CONTINUATION",
+        first: || frame(HEADERS, 0, 1, &block("GET", "/")),
+        again: |_| frame(CONTINUATION, 0, 1, &fields()),
+        reason: ENHANCE_YOUR_CALM,
+    },
+    Flood {
+        name: "empty CONTINUATION",
+        first: || frame(HEADERS, 0, 1, &block("GET", "/")),
+        again: |_| frame(CONTINUATION, 0, 1, b"").repeat(100),
+        reason: ENHANCE_YOUR_CALM,
+    },
+    Flood {
+        name: "empty DATA",
+        first: || request(1, "POST", "/echo", false),
+        again: |_| frame(DATA, 0, 1, b"").repeat(100),
+        reason: ENHANCE_YOUR_CALM,
+    },
+    // These only the idle timeout ends.
+    Flood {
+        name: "SETTINGS",
+        first: Vec::new,
+        again: |_| frame(SETTINGS, 0, 0, b"").repeat(100),
+        reason: NO_ERROR,
+    },
+    Flood {
+        name: "PING",
+        first: Vec::new,
+        again: |_| frame(PING, 0, 0, &[7; 8]).repeat(100),
+        reason: NO_ERROR,
+    },
+];
+
+/// How a flood went.
+#[derive(Default)]
+struct Flooded {
+    read: Vec<u8>,
+    /// Whether the server has ended the connection.
+    ended: bool,
+}
+
+impl Flooded {
+    /// The reason in the last GOAWAY, if one was read.
+    fn reason(&self) -> Option<u32> {
+        let mut rest = &*self.read;
+        let mut reason = None;
+        while let [a, b, c, kind, _, _, _, _, _, payload @ ..] = rest {
+            let length = usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c);
+            let payload = payload.get(..length)?;
+            if *kind == GOAWAY {
+                reason = Some(u32::from_be_bytes(payload.get(4..8)?.try_into().ok()?));
+            }
+            rest = &rest[9 + length..];
+        }
+        reason
+    }
+}
+
+impl Flood {
+    /// Floods one connection, reading what comes if `reads`, until the server ends it, for 30 s at most.
+    fn run(&self, attacker: &Attacker, reads: bool) -> Flooded {
+        let mut flooded = Flooded::default();
+        let Some(mut client) = open(attacker, 65_535) else { return flooded };
+        if !reads {
+            // Or the kernel takes much of what nobody reads.
+            client.socket().set_recv_buffer_size(4096).expect("an option of every socket");
+        }
+        let _ = client.send(&(self.first)());
+        let end = Instant::now() + 30 * SECOND;
+        for round in 0.. {
+            if attacker.is_over() || Instant::now() > end {
+                break;
+            }
+            let _ = client.send(&(self.again)(round));
+            if reads {
+                match client.ending(ms(1)) {
+                    Ending::Bytes(more) => flooded.read.extend(more),
+                    Ending::Open => {}
+                    Ending::Eof | Ending::Reset => flooded.ended = true,
+                }
+            } else {
+                flooded.ended = client.send_failed();
+            }
+            if flooded.ended {
+                break;
+            }
+            // A flood, and yet not all the processor time there is: that is what any client can take. Who reads nothing
+            // sends less, or the kernel's buffers are full and the server no longer reads.
+            pause(ms(if reads { 2 } else { 10 }));
+        }
+        flooded
+    }
+
+    /// The server ends it, with the GOAWAY that is for it, which only those see who read.
+    fn is_ended(&self, addr: SocketAddr, reads: bool) {
+        let began = Instant::now();
+        let flooded = self.run(&Attacker::alone(addr), reads);
+        let (name, took, read) = (self.name, began.elapsed(), flooded.read.len());
+        println!("{name}, read: {reads}: ended after {took:?}, {read} bytes");
+        assert!(flooded.ended, "{name}, read: {reads}: it goes on");
+        assert_eq!(flooded.reason(), reads.then_some(self.reason), "{name}, read: {reads}");
+    }
 }
 
 #[test]
 fn a_rapid_reset_is_told_to_calm_down_and_disturbs_nobody() {
-    // CVE-2023-44487: streams that are opened and reset at once, so that no limit of open streams holds.
     let mut siege = Siege::of(&[]);
-    let read = flood(siege.server.addr(), &Over::never(), true, b"", rapid_reset);
-    let goaway = read.windows(9).any(|head| head[3] == GOAWAY && head[5..] == [0; 4]);
-    let calm = read.windows(4).any(|code| code == ENHANCE_YOUR_CALM.to_be_bytes());
-    assert!(goaway && calm, "no GOAWAY that says so in {} bytes", read.len());
-    siege.attack(2, |addr, over| drop(flood(addr, over, false, b"", rapid_reset)));
+    RAPID_RESET.is_ended(siege.server.addr(), true);
+    RAPID_RESET.is_ended(siege.server.addr(), false);
+    siege.attack(2, 50, |attacker| drop(RAPID_RESET.run(attacker, true)));
+    siege.attack(1, 1, |attacker| drop(RAPID_RESET.run(attacker, false)));
     siege.holds(16 * MIB);
     siege.stop(0).within(2 * SECOND).nothing_stuck();
 }
 
 #[test]
-fn floods_of_frames_that_cost_nothing_disturb_nobody() {
-    let mut siege = Siege::of(&["idle-timeout=2000"]);
-    siege.attack(1, |addr, over| {
-        let many = |one: Vec<u8>| one.repeat(100);
-        let open = request(1, "POST", "/echo", false);
-        for reads in [false, true] {
-            // A head that never ends (CVE-2024-27316).
-            let begun = frame(HEADERS, 0, 1, &block("GET", "/"));
-            drop(flood(addr, over, reads, &begun, |_| frame(CONTINUATION, 0, 1, &[0; 16_384])));
-            drop(flood(addr, over, reads, &begun, |_| many(frame(CONTINUATION, 0, 1, b""))));
-            drop(flood(addr, over, reads, b"", |_| many(frame(SETTINGS, 0, 0, b""))));
-            drop(flood(addr, over, reads, b"", |_| many(frame(PING, 0, 0, &[7; 8]))));
-            drop(flood(addr, over, reads, &open, |_| many(frame(DATA, 0, 1, b""))));
-        }
+fn floods_of_frames_that_cost_nothing_are_ended_and_disturb_nobody() {
+    let mut siege = Siege::of(&["idle-timeout=1000"]);
+    let addr = siege.server.addr();
+    let calmed = || FLOODS.iter().filter(|flood| flood.reason == ENHANCE_YOUR_CALM);
+    std::thread::scope(|scope| {
+        FLOODS.iter().for_each(|flood| drop(scope.spawn(|| flood.is_ended(addr, true))));
+        calmed().for_each(|flood| drop(scope.spawn(|| flood.is_ended(addr, false))));
+    });
+    for flood in FLOODS {
+        siege.attack(1, if flood.reason == ENHANCE_YOUR_CALM { 10 } else { 1 }, move |attacker| {
+            flood.run(attacker, true);
+            attacker.wait(ms(10));
+        });
+    }
+    siege.attack(1, 1, move |attacker| {
+        calmed().for_each(|flood| drop(flood.run(attacker, false)));
     });
     // A connection's own buffers, and the window of 1 MiB that a body may fill.
     siege.holds(8 * MIB);
+    siege.stop(0).within(4 * SECOND).nothing_stuck();
+}
+
+#[test]
+fn floods_whose_answers_nobody_reads_end_a_while_after_the_idle_timeout() {
+    let server = serving(fixture(&["idle-timeout=1000", "http"]));
+    pause(ms(200));
+    let sockets = || server.proc().sockets();
+    let held = sockets();
+    let attacker = Attacker::alone(server.addr());
+    std::thread::scope(|scope| {
+        for flood in FLOODS.iter().filter(|flood| flood.reason == NO_ERROR) {
+            scope.spawn(|| flood.run(&attacker, false));
+        }
+        let began = Instant::now();
+        assert!(eventually(SECOND, || sockets() == held + 2), "two connections");
+        // The idle timeout, a tick, a second for the PING's answer, and 10 s in which they may read the rest.
+        let ended = eventually(18 * SECOND, || sockets() == held);
+        println!("ended: {ended}, after {:?}", began.elapsed());
+        attacker.end();
+        assert!(ended && began.elapsed() > SECOND, "{ended}, after {:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn floods_whose_answers_nobody_reads_hold_a_drain_to_its_deadline_and_disturb_nobody() {
+    let mut siege = Siege::of(&["idle-timeout=1000"]);
+    for flood in FLOODS.into_iter().filter(|flood| flood.reason == NO_ERROR) {
+        siege.attack(1, 1, move |attacker| drop(flood.run(attacker, false)));
+    }
     siege.holds(8 * MIB);
-    siege.stop(0).within(4 * SECOND);
+    // What they have not got may be the last of a response: each connection waits for that.
+    let stopped = siege.stop(75);
+    stopped.in_budget();
+    assert_eq!(stopped.report["stuck"][0]["doing"], "closing 2 connections without a request");
+    assert_eq!(stopped.report["requests"]["cut"], 0, "{}", stopped.report);
 }
 
 #[test]
 fn a_head_that_never_ends_and_one_with_too_much_in_it_end_alone() {
     let server = serving(fixture(&["http"]));
     let begun = frame(HEADERS, 0, 1, &block("GET", "/"));
-    let mut endless = open(server.addr(), 65_535).expect("the server listens");
+    let mut endless = open(&Attacker::alone(server.addr()), 65_535).expect("the server listens");
     endless.send(&begun).unwrap();
     for _ in 0..100 {
-        let _ = endless.send(&frame(CONTINUATION, 0, 1, &[0; 16_384]));
+        let _ = endless.send(&frame(CONTINUATION, 0, 1, &fields()));
     }
     let end = Instant::now() + 5 * SECOND;
     while !matches!(endless.ending(SECOND), Ending::Eof | Ending::Reset) {
@@ -278,7 +410,7 @@ fn a_peer_that_reads_nothing_at_all_is_cut_after_the_idle_timeout() {
     let server = serving(fixture(&["idle-timeout=1000", "http"]));
     pause(ms(200));
     let held = server.proc().sockets();
-    let mut client = open(server.addr(), 1 << 29).expect("the server listens");
+    let mut client = open(&Attacker::alone(server.addr()), 1 << 29).expect("the server listens");
     client.send(&frame(8, 0, 0, &(1_u32 << 29).to_be_bytes())).unwrap();
     for stream in 0..20 {
         client.send(&request(2 * stream + 1, "GET", "/pour", true)).unwrap();
@@ -297,15 +429,16 @@ fn a_peer_that_reads_nothing_at_all_is_cut_after_the_idle_timeout() {
 
 #[test]
 fn endless_streams_that_nobody_reads_disturb_nobody() {
-    let mut siege = Siege::of(&["idle-timeout=1500"]);
-    siege.attack(2, |addr, over| {
-        let Some(mut client) = open(addr, 0) else { return };
+    // It is counted in ticks of a second: streams that began when the drain did are reset before its deadline.
+    let mut siege = Siege::of(&["idle-timeout=500"]);
+    siege.attack(2, 2, |attacker| {
+        let Some(mut client) = open(attacker, 0) else { return };
         for stream in 0..300 {
             let path = if stream % 2 == 0 { "/pour" } else { "/big?n=64" };
             let _ = client.send(&request(2 * stream + 1, "GET", path, true));
         }
         let end = Instant::now() + 6 * SECOND;
-        while !over.is()
+        while !attacker.is_over()
             && Instant::now() < end
             && matches!(client.ending(ms(20)), Ending::Open | Ending::Bytes(_))
         {
@@ -320,15 +453,15 @@ fn endless_streams_that_nobody_reads_disturb_nobody() {
 #[test]
 fn resets_of_streams_in_the_middle_of_everything_disturb_nobody() {
     let mut siege = Siege::of(&[]);
-    siege.attack(2, |addr, over| {
-        let Some(mut client) = open(addr, 65_535) else { return };
+    siege.attack(2, 10, |attacker| {
+        let Some(mut client) = open(attacker, 65_535) else { return };
         let paths = ["/hang", "/pour", "/sleep?ms=5", "/big?n=100", "/"];
         for (index, stream) in (0..40_u32).map(|n| 2 * n + 1).enumerate() {
             let path = paths[index % paths.len()];
             let _ = client.send(&request(stream, "GET", path, true));
             let _ = client.ending(ms(2));
             let _ = client.send(&frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes()));
-            if over.is() {
+            if attacker.is_over() {
                 return;
             }
         }

@@ -6,48 +6,47 @@
 mod fixture;
 mod siege;
 
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use lameduck_testkit::{Client, Ending, Failure, pause};
+use lameduck_testkit::{Client, Ending, Failure, Look, eventually, pause};
 
 use fixture::{SECOND, asking, fixture, get, metric, serving, with_admin};
-use siege::{MIB, Over, ROOM, Siege};
+use siege::{Attacker, MIB, ROOM, Siege};
 
 const fn ms(time: u64) -> Duration {
     Duration::from_millis(time)
 }
 
-/// That many connections, with `bytes` sent on each.
-fn connections(addr: std::net::SocketAddr, count: usize, bytes: &[u8]) -> Vec<Client> {
-    (0..count)
-        .filter_map(|_| {
-            let mut client = Client::connect(addr).ok()?;
-            client.send(bytes).ok()?;
-            Some(client)
-        })
-        .collect()
+/// A connection on which `bytes` were sent.
+fn sent(addr: SocketAddr, bytes: &[u8]) -> Client {
+    let mut client = Client::connect(addr).expect("a connection");
+    client.send(bytes).expect("sent");
+    client
 }
 
 /// Sends `bytes` on each connection every 50 ms until the attack, or every connection, has ended.
-fn trickle(mut clients: Vec<Client>, over: &Over, bytes: &[u8]) {
-    while !over.is() && !clients.is_empty() {
+fn trickle(attacker: &Attacker, mut clients: Vec<Client>, bytes: &[u8]) {
+    while !attacker.is_over() && !clients.is_empty() {
         clients.retain_mut(|client| {
             let _ = client.send(bytes);
-            matches!(client.ending(Duration::ZERO), Ending::Open | Ending::Bytes(_))
+            Attacker::has(client)
         });
-        over.wait(ms(50));
+        attacker.wait(ms(50));
     }
 }
 
 #[test]
 fn slow_heads_meet_the_header_timeout_and_disturb_nobody() {
     let mut siege = Siege::of(&["header-timeout=1000"]);
-    siege.attack(2, |addr, over| {
+    siege.attack(2, 200, |attacker| {
         let head = b"GET / HTTP/1.1\r\nHost: test\r\nX-Slow: ";
-        trickle(connections(addr, 100, head), over, b"x");
+        trickle(attacker, attacker.connections(100, head), b"x");
     });
-    // hyper's read buffer begins with 8 KiB; the rest is what a connection needs.
-    siege.holds(200 * 32 * 1024);
+    // hyper's read buffer begins with 8 KiB; the rest is what a connection needs. Those that were told 408 are read on
+    // for a second, while the next ones come.
+    siege.holds(400 * 32 * 1024);
     // The last of them began when the drain did.
     siege.stop(0).within(2 * SECOND + ms(250)).nothing_stuck();
 }
@@ -55,9 +54,9 @@ fn slow_heads_meet_the_header_timeout_and_disturb_nobody() {
 #[test]
 fn slow_bodies_are_cut_at_the_drain_deadline_and_disturb_nobody() {
     let mut siege = Siege::of(&[]);
-    siege.attack(2, |addr, over| {
+    siege.attack(2, 200, |attacker| {
         let head = b"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 100000\r\n\r\n";
-        trickle(connections(addr, 100, head), over, b"x");
+        trickle(attacker, attacker.connections(100, head), b"x");
     });
     siege.holds(200 * 32 * 1024);
     let stopped = siege.stop(75);
@@ -67,12 +66,12 @@ fn slow_bodies_are_cut_at_the_drain_deadline_and_disturb_nobody() {
 
 #[test]
 fn bodies_that_stop_coming_meet_the_idle_timeout_and_disturb_nobody() {
-    let mut siege = Siege::of(&["idle-timeout=1000"]);
-    siege.attack(2, |addr, over| {
+    let mut siege = Siege::of(&["idle-timeout=500"]);
+    siege.attack(2, 200, |attacker| {
         let head = b"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 100000\r\n\r\nabc";
-        trickle(connections(addr, 100, head), over, b"");
+        trickle(attacker, attacker.connections(100, head), b"");
     });
-    siege.holds(200 * 32 * 1024);
+    siege.holds(400 * 32 * 1024);
     siege.stop(0).within(3 * SECOND).nothing_stuck();
 }
 
@@ -80,11 +79,11 @@ fn bodies_that_stop_coming_meet_the_idle_timeout_and_disturb_nobody() {
 fn an_upload_of_which_nothing_comes_is_told_408_and_one_that_trickles_is_not() {
     let server = serving(fixture(&["idle-timeout=1000", "http"]));
     let head = b"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 30\r\n\r\n0";
-    let mut silent = connections(server.addr(), 1, head).remove(0);
-    let mut slow = connections(server.addr(), 1, head).remove(0);
+    let mut silent = sent(server.addr(), head);
+    let mut slow = sent(server.addr(), head);
     let waiting =
         b"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
-    let mut waiting = connections(server.addr(), 1, waiting).remove(0);
+    let mut waiting = sent(server.addr(), waiting);
     let began = Instant::now();
     for _ in 0..29 {
         pause(ms(100));
@@ -108,7 +107,7 @@ fn a_body_of_single_bytes_takes_no_more_memory_than_its_bytes() {
     // 3. The handler collects the pieces: 8 KiB for each byte, 16 GB for the 2 MB that axum allows.
     let server = serving(fixture(&["http"]));
     let head = b"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 4000\r\n\r\n";
-    let mut client = connections(server.addr(), 1, head).remove(0);
+    let mut client = sent(server.addr(), head);
     let before = server.proc().resident();
     for _ in 0..4_000 {
         client.send(b"x").unwrap();
@@ -121,18 +120,18 @@ fn a_body_of_single_bytes_takes_no_more_memory_than_its_bytes() {
 
 #[test]
 fn slow_readers_meet_the_idle_timeout_and_disturb_nobody() {
-    let mut siege = Siege::of(&["idle-timeout=1000"]);
-    siege.attack(2, |addr, over| {
+    let mut siege = Siege::of(&["idle-timeout=500"]);
+    siege.attack(2, 40, |attacker| {
         let pour = b"GET /pour HTTP/1.1\r\nHost: test\r\n\r\n";
         let clients: Vec<Client> = (0..20)
             .filter_map(|_| {
-                let mut client = Client::connect(addr).ok()?;
+                let mut client = attacker.connect()?;
                 let _ = client.socket().set_recv_buffer_size(4096);
                 client.send(pour).ok()?;
                 Some(client)
             })
             .collect();
-        over.wait(3 * SECOND);
+        attacker.wait(3 * SECOND);
         drop(clients);
     });
     // hyper holds 400 KiB of a response at most, and the frame that went beyond.
@@ -144,26 +143,48 @@ fn slow_readers_meet_the_idle_timeout_and_disturb_nobody() {
 
 #[test]
 fn connections_that_say_nothing_meet_the_idle_timeout_and_disturb_nobody() {
+    // Ends of attackers' connections: those after the idle timeout, and those before.
+    static ENDED: AtomicUsize = AtomicUsize::new(0);
+    static EARLY: AtomicUsize = AtomicUsize::new(0);
     let mut siege = Siege::of(&["idle-timeout=1000"]);
-    siege.attack(2, |addr, over| trickle(connections(addr, 200, b""), over, b""));
+    siege.attack(2, 400, |attacker| {
+        let mut clients: Vec<(Client, Instant)> = (0..200)
+            .filter_map(|_| {
+                let since = Instant::now();
+                Some((attacker.connect()?, since))
+            })
+            .collect();
+        while !attacker.is_over() && !clients.is_empty() {
+            clients.retain_mut(|(client, since)| match client.look() {
+                Look::Open => true,
+                Look::Eof => {
+                    let ended = if since.elapsed() + ms(5) > SECOND { &ENDED } else { &EARLY };
+                    ended.fetch_add(1, Ordering::Relaxed);
+                    false
+                }
+                look @ (Look::Bytes | Look::Reset) => panic!("{look:?} instead of the end"),
+            });
+            attacker.wait(ms(50));
+        }
+    });
     siege.holds(400 * 16 * 1024);
-    siege.stop(0).within(SECOND).nothing_stuck();
+    // In the stop the idle grace would end them as well.
+    let ended = eventually(8 * SECOND, || ENDED.load(Ordering::Relaxed) >= 400);
+    assert!(ended, "{ENDED:?} of 400 connections have ended");
+    assert_eq!(EARLY.load(Ordering::Relaxed), 0);
+    siege.stop(0).within(2 * SECOND).nothing_stuck();
 }
 
 #[test]
 fn empty_lines_leave_a_connection_as_idle_as_it_was() {
     let server = serving(fixture(&["header-timeout=500", "idle-timeout=3000", "http"]));
-    let mut fresh = connections(server.addr(), 1, b"\r\n").remove(0);
+    let mut fresh = sent(server.addr(), b"\r\n");
     let mut used = asking(server.addr(), "/");
     assert_eq!(used.read_response().expect("a whole answer").status, 200);
     used.send(b"\r\n").unwrap();
     // Behind a body, where an old client may well send one (RFC 9112, section 2.2).
-    let mut posted = connections(
-        server.addr(),
-        1,
-        b"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello",
-    )
-    .remove(0);
+    let mut posted =
+        sent(server.addr(), b"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello");
     assert_eq!(posted.read_response().expect("a whole answer").status, 200);
     posted.send(b"\r\n").unwrap();
     pause(2 * SECOND);
@@ -178,7 +199,7 @@ fn empty_lines_leave_a_connection_as_idle_as_it_was() {
     }
     assert!(again.elapsed() + ms(5) > 3 * SECOND, "{:?}", again.elapsed());
 
-    let mut draining = connections(server.addr(), 1, b"\r\n").remove(0);
+    let mut draining = sent(server.addr(), b"\r\n");
     pause(ms(100));
     let signal = server.signal(lameduck_testkit::Signal::TERM);
     assert_eq!(draining.ending(2 * SECOND), Ending::Eof, "the idle grace, and no 408");
@@ -237,7 +258,7 @@ fn a_client_that_only_closed_its_half_is_served_however_long_it_takes() {
 #[test]
 fn resets_in_the_middle_of_everything_disturb_nobody() {
     let mut siege = Siege::of(&[]);
-    siege.attack(2, |addr, _| {
+    siege.attack(2, 200, |attacker| {
         for what in [
             &b"GET /hang HTTP/1.1\r\nHost: test\r\n\r\n"[..],
             b"GET /pour HTTP/1.1\r\nHost: test\r\n\r\n",
@@ -246,7 +267,7 @@ fn resets_in_the_middle_of_everything_disturb_nobody() {
             b"GET /sleep?ms=20 HTTP/1.1\r\nHost: test\r\n\r\n",
             b"",
         ] {
-            connections(addr, 3, what).into_iter().for_each(Client::reset);
+            attacker.connections(3, what).into_iter().for_each(Client::reset);
         }
         pause(ms(20));
     });
@@ -257,19 +278,25 @@ fn resets_in_the_middle_of_everything_disturb_nobody() {
 
 #[test]
 fn half_closed_connections_are_answered_and_disturb_nobody() {
+    static ANSWERED: AtomicUsize = AtomicUsize::new(0);
     let mut siege = Siege::of(&[]);
-    siege.attack(2, |addr, over| {
-        let mut clients = connections(addr, 20, b"GET /sleep?ms=50 HTTP/1.1\r\nHost: test\r\n\r\n");
+    siege.attack(2, 200, |attacker| {
+        let mut clients =
+            attacker.connections(20, b"GET /sleep?ms=50 HTTP/1.1\r\nHost: test\r\n\r\n");
         clients.iter_mut().for_each(Client::half_close);
         for mut client in clients {
             match client.read_response() {
-                Ok(response) => assert_eq!(response.status, 200),
+                Ok(response) => {
+                    assert_eq!(response.status, 200);
+                    ANSWERED.fetch_add(1, Ordering::Relaxed);
+                }
                 // What the listener had not taken when it closed.
                 Err(Failure::Refused(_) | Failure::Unsent) => {}
-                Err(failure) => assert!(over.is(), "{failure}"),
+                Err(failure) => assert!(attacker.is_over(), "{failure}"),
             }
         }
     });
     siege.holds(16 * MIB);
+    assert!(ANSWERED.load(Ordering::Relaxed) >= 100, "{ANSWERED:?} answers");
     siege.stop(0).within(SECOND).nothing_stuck();
 }
