@@ -211,7 +211,7 @@ fn a_rapid_reset_is_told_to_calm_down_and_disturbs_nobody() {
     let mut siege = Siege::of(&[]);
     RAPID_RESET.is_ended(siege.server.addr(), true);
     RAPID_RESET.is_ended(siege.server.addr(), false);
-    siege.attack(2, 50, |attacker| drop(RAPID_RESET.run(attacker, true)));
+    siege.attack(2, 100, |attacker| drop(RAPID_RESET.run(attacker, true)));
     siege.attack(1, 1, |attacker| drop(RAPID_RESET.run(attacker, false)));
     siege.holds(16 * MIB);
     siege.stop(0).within(2 * SECOND).nothing_stuck();
@@ -227,7 +227,7 @@ fn floods_of_frames_that_cost_nothing_are_ended_and_disturb_nobody() {
         calmed().for_each(|flood| drop(scope.spawn(|| flood.is_ended(addr, false))));
     });
     for flood in FLOODS {
-        siege.attack(1, if flood.reason == ENHANCE_YOUR_CALM { 10 } else { 1 }, move |attacker| {
+        siege.attack(1, if flood.reason == ENHANCE_YOUR_CALM { 30 } else { 1 }, move |attacker| {
             flood.run(attacker, true);
             attacker.wait(ms(10));
         });
@@ -453,7 +453,7 @@ fn endless_streams_that_nobody_reads_disturb_nobody() {
 #[test]
 fn resets_of_streams_in_the_middle_of_everything_disturb_nobody() {
     let mut siege = Siege::of(&[]);
-    siege.attack(2, 10, |attacker| {
+    siege.attack(2, 20, |attacker| {
         let Some(mut client) = open(attacker, 65_535) else { return };
         let paths = ["/hang", "/pour", "/sleep?ms=5", "/big?n=100", "/"];
         for (index, stream) in (0..40_u32).map(|n| 2 * n + 1).enumerate() {

@@ -84,7 +84,7 @@ fn whole_handshakes_again_and_again_disturb_nobody() {
         pause(ms(10));
     });
     // And some that are no handshake.
-    siege.attack(1, 20, |attacker| {
+    siege.attack(1, 40, |attacker| {
         let Some(mut client) = attacker.connect_silent() else { return };
         let _ = client.send_raw(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n");
         assert!(client.read_response().is_err(), "HTTP in the clear was answered");
