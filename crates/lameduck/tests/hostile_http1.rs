@@ -246,7 +246,7 @@ fn enormous_heads_meet_431_and_disturb_nobody() {
 fn requests_that_are_wrong_disturb_nobody() {
     static ANSWERED: AtomicUsize = AtomicUsize::new(0);
     let mut siege = Siege::of(&[]);
-    siege.attack(2, 500, |attacker| {
+    siege.attack(2, 400, |attacker| {
         let began = Instant::now();
         for (wrong, status) in [
             ("\0\r\n\r\n", 400),
@@ -271,9 +271,9 @@ fn requests_that_are_wrong_disturb_nobody() {
                 Err(failure) => panic!("{wrong:?}: {failure}"),
             }
         }
-        pause(Duration::from_millis(5).saturating_sub(began.elapsed()));
+        pause(Duration::from_millis(10).saturating_sub(began.elapsed()));
     });
     siege.holds(8 * MIB);
-    assert!(ANSWERED.load(Ordering::Relaxed) >= 400, "{ANSWERED:?} answers");
+    assert!(ANSWERED.load(Ordering::Relaxed) >= 300, "{ANSWERED:?} answers");
     siege.stop(0).within(2 * SECOND).nothing_stuck();
 }
