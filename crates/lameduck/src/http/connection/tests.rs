@@ -338,7 +338,9 @@ proptest! {
             }
             Some(flags) => {
                 let answered = requests.answered_503 + requests.interrupted;
-                prop_assert_eq!(answered, left.got_503 as u64, "{:?}", left);
+                // One that the client did not get to its end is cut.
+                let got = left.got_503 as u64;
+                prop_assert!(answered <= got && got <= answered + requests.cut, "{:?}", left);
                 const OTHERS: u32 = state::REQUEST | state::DIRTY | state::LINGER | state::GONE;
                 let idle = flags & OTHERS == 0;
                 prop_assert!(!idle || flags & state::HEAD == 0 || left.got_503 == 1, "{:?}", left);
@@ -504,7 +506,7 @@ fn a_peer_that_does_not_take_the_last_answer_is_cut_after_the_idle_time() {
         let begun = Instant::now();
         while !connection.is_finished() {
             assert!(begun.elapsed() < 20 * SECOND, "it is held");
-            // The record's clock is the real one.
+            #[expect(clippy::disallowed_methods, reason = "the record's clock is the real one")]
             std::thread::sleep(short);
             connections.tick(Instant::now());
             sleep(SECOND).await;
