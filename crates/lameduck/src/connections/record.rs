@@ -474,6 +474,16 @@ impl Record {
         self.with_request(0, |request| request.method.clone())
     }
 
+    /// What the answer to a request depends on that is given up: whether it may be repeated, and whether it is a gRPC call.
+    pub(crate) fn asks(&self, key: u32) -> (bool, bool) {
+        let asks = self.with_request(key, |request| {
+            let grpc = request.stream.as_ref().is_some_and(|stream| stream.grpc);
+            (request.method.is_idempotent(), grpc)
+        });
+        // One that is not known any more may have done anything.
+        asks.unwrap_or_default()
+    }
+
     fn count(&self, ending: Ending) {
         let counter = match ending {
             // Written by the connection's task alone, or under the lock of its streams.

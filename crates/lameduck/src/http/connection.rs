@@ -294,14 +294,13 @@ impl<I: Io, S: Handle> Future for Connection<I, S> {
                     this.obey_http2(directive)
                 }
                 Stage::Last { io, answer } => {
-                    match directive {
-                        // The supervisor shuts the socket when it must.
-                        Directive::None | Directive::Cut => {}
-                        Directive::Stalled if this.record.takes_nothing() => {
-                            this.record.set_fate(Fate::Cut);
-                            return this.over();
-                        }
-                        _ => this.record.done_with(directive),
+                    if directive == Directive::Stalled && this.record.takes_nothing() {
+                        this.record.set_fate(Fate::Cut);
+                        return this.over();
+                    }
+                    // At the deadline the supervisor shuts the socket when it must.
+                    if directive != Directive::Cut {
+                        this.record.done_with(directive);
                     }
                     while !answer.is_empty() {
                         match ready!(Pin::new(&mut *io).poll_write(cx, answer)) {

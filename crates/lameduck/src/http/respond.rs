@@ -119,14 +119,15 @@ where
         }
         match &polled {
             Poll::Pending => {}
-            Poll::Ready(Some(Ok(frame))) => {
-                let is_last = frame.is_trailers();
+            Poll::Ready(Some(Ok(_))) if guard.key() == 0 => {
                 let state = &guard.record().state;
-                if guard.key() == 0 && !state.has(state::DIRTY) {
+                if !state.has(state::DIRTY) {
                     state.set(state::DIRTY);
                 }
+            }
+            Poll::Ready(Some(Ok(frame))) => {
                 if let Inner::Handler { body } = &*this.body
-                    && (is_last || body.is_end_stream())
+                    && (frame.is_trailers() || body.is_end_stream())
                 {
                     guard.will_end(Ending::Completed);
                 }

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
+use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -40,7 +41,7 @@ impl<S, const HTTP2: bool> Serve<S, HTTP2> {
     }
 }
 
-impl<S, B, const HTTP2: bool> hyper::service::Service<Request<Incoming>> for Serve<S, HTTP2>
+impl<S, B> hyper::service::Service<Request<Incoming>> for Serve<S, false>
 where
     S: hyper::service::Service<Request<Body>, Response = Response<B>> + Clone,
     S::Error: Into<BoxError>,
@@ -53,49 +54,59 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let record = &self.record;
-        let (method, path) = (request.method(), request.uri().path_and_query());
-        let has_body = !request.body().is_end_stream();
-        let traits = Traits {
-            asked: Asked {
-                idempotent: method.is_idempotent(),
-                // Looking for a header costs more than all else here.
-                grpc: HTTP2 && method == Method::POST && late::is_grpc(request.headers()),
-            },
-            head: method == Method::HEAD,
-            connect: method == Method::CONNECT,
-            http10: request.version() <= Version::HTTP_10,
-        };
-        let (key, lost) = match HTTP2 {
-            #[cfg(feature = "http2")]
-            true => (record.begin_stream(method, path, traits.asked.grpc), false),
-            _ => {
-                let flags = if has_body { state::BODY_OPEN } else { 0 };
-                (0, !record.begin(method, path, flags))
-            }
-        };
-        let watch = has_body.then(|| (Arc::clone(record), key));
-        let call = |service: &S, request: Request<Incoming>| {
-            service.call(request.map(|body| Body::new(body, watch)))
-        };
-        if !HTTP2 {
-            // Should the service panic before it returns its future, the connection sees to it: to catch that here would
-            // move the request twice more. With nothing to tidy up then, and nothing between this and the call, the
-            // future is made where it stays.
-            let handler = Some(call(&self.service, request));
-            let mut handling =
-                Handling { handler, in_flight: None, traits, seen: false, lost, panicked: None };
-            handling.in_flight = Some(InFlight::new(Arc::clone(record), key));
-            return handling;
+        // Taken apart before anything else: a request that is looked at and then taken apart is copied once more.
+        let (head, body) = request.into_parts();
+        let traits = Traits::of(&head);
+        let has_body = !body.is_end_stream();
+        let flags = if has_body { state::BODY_OPEN } else { 0 };
+        let lost = !record.begin(&head.method, head.uri.path_and_query(), flags);
+        let watch = has_body.then(|| (Arc::clone(record), 0));
+        let body = Body::new(body, watch);
+        // Should the service panic before it returns its future, the connection sees to it: to catch that here would move
+        // the request twice more. With nothing to tidy up then, and nothing between this and the call, the future is made
+        // where it stays.
+        Handling {
+            handler: Some(self.service.call(Request::from_parts(head, body))),
+            in_flight: Some(InFlight::new(Arc::clone(record), 0)),
+            traits,
+            seen: false,
+            lost,
+            panicked: None,
         }
+    }
+}
+
+#[cfg(feature = "http2")]
+impl<S, B> hyper::service::Service<Request<Incoming>> for Serve<S, true>
+where
+    S: hyper::service::Service<Request<Body>, Response = Response<B>> + Clone,
+    S::Error: Into<BoxError>,
+    B: http_body::Body,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody<B>>;
+    type Error = BoxError;
+    type Future = Handling<S::Future>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let record = &self.record;
+        let (head, body) = request.into_parts();
+        let traits = Traits::of(&head);
+        let (method, path) = (&head.method, head.uri.path_and_query());
+        // Looking for a header costs more than all else here.
+        let grpc = method == Method::POST && late::is_grpc(&head.headers);
+        let key = record.begin_stream(method, path, grpc);
+        let watch = (!body.is_end_stream()).then(|| (Arc::clone(record), key));
+        let request = Request::from_parts(head, Body::new(body, watch));
         let in_flight = Some(InFlight::new(Arc::clone(record), key));
         let mut handling =
-            Handling { handler: None, in_flight, traits, seen: false, lost, panicked: None };
+            Handling { handler: None, in_flight, traits, seen: false, lost: false, panicked: None };
         let mut lifecycle = Some(Lifecycle::new(Arc::clone(record) as _, key));
         let entered = Entered::new(&mut lifecycle);
         let mut service = self.streams.borrow_mut();
         let called = catch_unwind(AssertUnwindSafe(|| {
             let service = service.get_or_insert_with(|| self.service.clone());
-            handling.handler = Some(call(service, request));
+            handling.handler = Some(service.call(request));
         }));
         if let Err(panic) = called {
             // With all that it may hold.
@@ -104,7 +115,6 @@ where
         }
         drop(entered);
         // Last, so that nothing that the service does comes between this and the task.
-        #[cfg(feature = "http2")]
         streams::begun(Arc::clone(record), key, lifecycle);
         handling
     }
@@ -113,10 +123,19 @@ where
 /// What is known of a request beforehand.
 #[derive(Clone, Copy, Debug)]
 struct Traits {
-    asked: Asked,
     head: bool,
     connect: bool,
     http10: bool,
+}
+
+impl Traits {
+    fn of(head: &Parts) -> Traits {
+        Traits {
+            head: head.method == Method::HEAD,
+            connect: head.method == Method::CONNECT,
+            http10: head.version <= Version::HTTP_10,
+        }
+    }
 }
 
 pin_project! {
@@ -155,7 +174,7 @@ where
                 return Poll::Ready(Err(Box::new(refused_stream())));
             }
             let Some(guard) = this.in_flight.take() else { return Poll::Pending };
-            return Poll::Ready(give_up(false, guard, *this.traits));
+            return Poll::Ready(give_up(false, guard));
         }
         *this.seen = true;
         let handler = this.handler.as_mut().as_pin_mut();
@@ -171,7 +190,7 @@ where
         Poll::Ready(match polled {
             Ok(Some(Poll::Ready(Ok(response)))) => respond(response, guard, *this.traits),
             Ok(Some(Poll::Ready(Err(error)))) => fail(Reason::Error(error.into()), guard),
-            Ok(Some(Poll::Pending)) => give_up(true, guard, *this.traits),
+            Ok(Some(Poll::Pending)) => give_up(true, guard),
             Ok(None) => fail(Reason::Panicked(this.panicked.take().unwrap_or_default()), guard),
             Err(panic) => fail(Reason::Panicked(crate::panic::message(&*panic).into()), guard),
         })
@@ -192,11 +211,7 @@ fn fail<B>(reason: Reason, guard: InFlight) -> Result<Response<ResponseBody<B>>,
 
 /// The time of a request is over; `seen`: its handler had begun.
 #[cold]
-fn give_up<B>(
-    seen: bool,
-    guard: InFlight,
-    traits: Traits,
-) -> Result<Response<ResponseBody<B>>, BoxError> {
+fn give_up<B>(seen: bool, guard: InFlight) -> Result<Response<ResponseBody<B>>, BoxError> {
     if guard.record().is_silent(guard.key()) {
         return answer(late::body_timeout(), guard, Ending::Completed, state::ANSWERED);
     }
@@ -206,8 +221,9 @@ fn give_up<B>(
         #[cfg(feature = "restart")]
         Mode::Passing | Mode::Paused => Why::TooLong,
     };
-    let response = late::unavailable(traits.asked, seen, why);
-    let repeatable = !seen || traits.asked.idempotent;
+    let (idempotent, grpc) = guard.record().asks(guard.key());
+    let response = late::unavailable(Asked { idempotent, grpc }, seen, why);
+    let repeatable = !seen || idempotent;
     let ending = if repeatable { Ending::Answered503 } else { Ending::Interrupted };
     answer(response, guard, ending, state::ANSWERED)
 }
