@@ -401,7 +401,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
                 if half_head {
                     record.count_half_head();
                     self.answer_raw(late::raw_unavailable(None))
-                } else if silent {
+                } else if silent && flags & ANSWERED == 0 {
                     self.close_silent(cx)
                 } else if flags & (ANSWERED | LINGER) != 0 {
                     // Our answer is on its way: the supervisor shuts the socket when it must. Nothing else is asked of it,

@@ -339,6 +339,10 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
         ready!(Pin::new(&mut self.io).poll_flush(cx))?;
         let record = self.record();
         if record.state.has(state::DIRTY) {
+            if record.state.has(state::BEHIND) {
+                // hyper holds the request behind until this is done, and does not look at it again by itself.
+                cx.waker().wake_by_ref();
+            }
             record.state.clear(state::DIRTY | state::BEHIND);
         }
         record.flushed();
