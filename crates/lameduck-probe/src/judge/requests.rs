@@ -149,11 +149,14 @@ pub(super) fn turned_away(record: &Record, role: Role) -> Option<Finding> {
         Ok(all) => all,
         Err(nothing) => return Some(nothing),
     };
-    let other = all.iter().filter(|exchange| exchange.outcome != Outcome::TurnedAway).count();
-    let first = all.iter().find(|exchange| exchange.outcome != Outcome::TurnedAway)?;
-    if let Some(finding) = own_lack(first) {
-        return Some(finding);
-    }
+    let not_told: Vec<_> = all
+        .iter()
+        .filter(|exchange| exchange.outcome != Outcome::TurnedAway && own_lack(exchange).is_none())
+        .collect();
+    let other = not_told.len();
+    let Some(first) = not_told.first() else {
+        return all.iter().find_map(|exchange| own_lack(exchange));
+    };
     let (verdict, how) = match first.outcome {
         Outcome::Lost => (
             Verdict::Lost { lost: other, of: all.len() },

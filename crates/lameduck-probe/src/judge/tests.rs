@@ -99,6 +99,7 @@ fn what_the_client_itself_lacks_is_not_the_servers() {
     assert_eq!(of(Demand::Accounted(Role::Fresh), &record), Verdict::Odd);
     let record = with(vec![lack(Role::Fresh), request(Role::Fresh, Outcome::Lost)]);
     assert_eq!(of(Demand::Accounted(Role::Fresh), &record), lost(1, 2));
+    assert_eq!(of(Demand::TurnedAway(Role::Fresh), &record), lost(1, 2));
 }
 
 #[test]

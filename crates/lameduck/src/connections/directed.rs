@@ -85,6 +85,12 @@ impl Directed {
         }
     }
 
+    /// The task takes no notice of that; what was given since stays.
+    pub(super) fn void(&self, given: Given) {
+        let (now, none) = (given.word(), Directive::None as u64);
+        let _ = self.0.compare_exchange(now, none, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
     /// The task has done that; a higher one may have come meanwhile and stays.
     pub(super) fn done_with(&self, directive: Directive) {
         let now = self.0.load(Ordering::Acquire);
@@ -130,6 +136,18 @@ mod tests {
             assert!(directed.give(Directive::CloseIdle, 0), "{directive:?}");
             assert_eq!(directed.get(), Given { directive: Directive::CloseIdle, begun: 0 });
         }
+    }
+
+    #[test]
+    fn what_is_given_anew_outlives_what_was_void() {
+        let directed = Directed::new();
+        assert!(directed.give(Directive::RequestTimeout, 5));
+        let seen = directed.get();
+        assert!(directed.give(Directive::RequestTimeout, 6));
+        directed.void(seen);
+        assert_eq!(directed.get(), Given { directive: Directive::RequestTimeout, begun: 6 });
+        directed.void(directed.get());
+        assert_eq!(directed.get().directive, Directive::None);
     }
 
     #[test]

@@ -439,18 +439,14 @@ impl Record {
         let mut requests = self.requests();
         self.state.set(state::GONE);
         let flags = self.state.get();
-        let by_us = self.fate() == Fate::Cut || self.directive() >= Directive::BodyTimeout;
+        let by_us = self.fate() == Fate::Cut || self.is_over(0);
         let ending = if by_us { Ending::Cut } else { Ending::Gone };
         if flags & state::HTTP2 != 0 {
             (0..requests.streams()).for_each(|_| self.count(ending));
-        } else if flags & (state::LATE | state::UPGRADED) == 0 {
-            let unflushed = Ending::from_u8(self.unflushed.load(Ordering::Relaxed));
-            if flags & state::REQUEST != 0 {
-                self.count(ending);
-            } else if let Some(before) = unflushed {
-                let kept = matches!(before, Ending::Interrupted | Ending::Cut | Ending::Gone);
-                self.count(if kept { before } else { ending });
-            }
+        } else if flags & (state::LATE | state::UPGRADED) == 0
+            && let Some(ending) = self.settled_as(flags, ending)
+        {
+            self.count(ending);
         }
         requests.clear();
         if self.forgets.load(Ordering::Relaxed) {
@@ -458,10 +454,29 @@ impl Record {
         }
     }
 
-    /// HTTP/1: whether the end of the connection comes before that of a response.
+    /// HTTP/1: as what the request counts whose connection ends in this state, if there is one.
+    fn settled_as(&self, flags: u32, ending: Ending) -> Option<Ending> {
+        if flags & state::REQUEST != 0 {
+            return Some(ending);
+        }
+        match Ending::from_u8(self.unflushed.load(Ordering::Relaxed))? {
+            before @ (Ending::Interrupted | Ending::Cut | Ending::Gone) => Some(before),
+            Ending::Completed | Ending::Answered503 => Some(ending),
+        }
+    }
+
+    /// HTTP/1: whether an orderly end of the connection now would look like that of a response that is not whole.
     pub(crate) fn is_cut_short(&self) -> bool {
-        let unflushed = Ending::from_u8(self.unflushed.load(Ordering::Relaxed));
-        self.state.has(state::REQUEST) || unflushed == Some(Ending::Cut)
+        let flags = self.state.get();
+        flags & (state::ENDS_BY_CLOSE | state::LATE) == state::ENDS_BY_CLOSE
+            && (flags & (state::REQUEST | state::DIRTY) != 0
+                || self.unflushed.load(Ordering::Relaxed) != 0)
+    }
+
+    /// Whether the time of half a head is over, if it is one.
+    pub(crate) fn is_late_head(&self) -> bool {
+        let limit = self.server.limits().header_timeout;
+        self.view().since.saturating_add(limit) <= self.server.now()
     }
 
     /// The name of a request, for the log.
@@ -575,6 +590,11 @@ impl Record {
         self.directed.done_with(directive);
     }
 
+    /// The task takes no notice of a directive that is void; one that was given since stays.
+    pub(crate) fn void(&self, given: Given) {
+        self.directed.void(given);
+    }
+
     /// Tells the task, on account of how the connection is now.
     pub(super) fn direct(&self, directive: Directive) {
         self.direct_seen(directive, self.begun());
@@ -675,7 +695,12 @@ impl Record {
         if flags & state::HTTP2 != 0 {
             requests.cut = self.requests().streams() as u64;
         } else if flags & (state::LATE | state::UPGRADED | state::GONE) == 0 {
-            requests.cut = u64::from(flags & state::REQUEST != 0);
+            match self.settled_as(flags, Ending::Cut) {
+                Some(Ending::Interrupted) => requests.interrupted = 1,
+                Some(Ending::Gone) => requests.gone = 1,
+                Some(_) => requests.cut = 1,
+                None => {}
+            }
         }
         (requests, connections)
     }

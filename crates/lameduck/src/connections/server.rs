@@ -393,7 +393,7 @@ impl Connections {
             if record.in_flight() > 0 && !record.state.has(state::LATE) {
                 record.set_fate(Fate::Cut);
             }
-            f(record.remote(), record.state.has(state::ENDS_BY_CLOSE));
+            f(record.remote(), record.is_cut_short());
             record.wake();
         }
     }

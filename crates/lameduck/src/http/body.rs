@@ -13,8 +13,8 @@ use crate::connections::Record;
 /// The body of a request, as hyper reads it off the connection.
 ///
 /// It is a [`http_body::Body`] of [`Bytes`] whose error is hyper's. A body that is not read to its end makes
-/// the connection close behind the response, after reading on for a second at most, so that what is unread
-/// does not destroy the response (RFC 9112, section 9.6).
+/// the connection close behind the response, unless what is left of it is little and there already. It reads on for a
+/// second at most then, so that what is unread does not destroy the response (RFC 9112, section 9.6).
 #[derive(Debug)]
 pub struct Body {
     inner: Incoming,
@@ -53,8 +53,8 @@ impl Body {
     }
 
     /// hyper's own body, for services that want just that. From here on the body is not watched: it counts
-    /// as unread, so the connection closes behind the response and lingers for a second if the peer does not
-    /// close.
+    /// as unread, so that a connection that closes lingers for a second if the peer does not close, and one that a stop
+    /// finds with half a request is told 503 at once.
     pub fn into_incoming(mut self) -> Incoming {
         if let Some(watch) = &mut self.watch {
             // Somebody may still read it: the record is not told otherwise.

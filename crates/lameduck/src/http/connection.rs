@@ -239,7 +239,7 @@ impl<I: Io, S: Handle> Future for Connection<I, S> {
             // giver wakes this task, so there is a next one.
             let given = this.record.given();
             let directive = given.directive;
-            let before = if cfg!(feature = "restart") { this.record.state.get() } else { 0 };
+            let before = this.record.state.get();
             let stage = match &mut this.stage {
                 Stage::Http1(connection) => {
                     match poll_http1(connection, &mut this.lifecycle, cx) {
@@ -250,14 +250,13 @@ impl<I: Io, S: Handle> Future for Connection<I, S> {
                             Next::Wait | Next::Again => continue,
                         },
                     }
-                    let flags = this.record.state.get();
                     #[cfg(feature = "http2")]
-                    if flags & state::HTTP2 != 0 {
+                    if this.record.state.has(state::HTTP2) {
                         this.change_to_http2();
                         continue;
                     }
                     let directive = if given.is_void(this.record.begun()) {
-                        this.record.done_with(directive);
+                        this.record.void(given);
                         Directive::None
                     } else {
                         directive
@@ -272,7 +271,7 @@ impl<I: Io, S: Handle> Future for Connection<I, S> {
                         this.record.done_with(directive);
                         this.pass_on(before, cx)
                     } else {
-                        this.obey_http1(directive, flags, cx)
+                        this.obey_http1(directive, before, cx)
                     }
                 }
                 #[cfg(feature = "http2")]
@@ -347,7 +346,7 @@ impl<I: Io, S: Handle> Drop for Connection<I, S> {
 impl<I: Io, S: Handle> Connection<I, S> {
     /// A handler that drops with its connection has its handle still.
     fn end(&mut self) {
-        if self.record.state.has(state::ENDS_BY_CLOSE) && self.record.is_cut_short() {
+        if self.record.is_cut_short() {
             // An orderly end would look like a whole body.
             super::reset_on_close(&self.record);
         }
@@ -360,10 +359,11 @@ impl<I: Io, S: Handle> Connection<I, S> {
         Poll::Ready(())
     }
 
-    /// Does with an HTTP/1 connection what the record says; hyper has just been polled.
-    fn obey_http1(&mut self, directive: Directive, flags: u32, cx: &mut Context<'_>) -> Next {
+    /// Does with an HTTP/1 connection what the record says; hyper has just been polled. `before`: its state before that.
+    fn obey_http1(&mut self, directive: Directive, before: u32, cx: &mut Context<'_>) -> Next {
         use state::{ANSWERED, DIRTY, HEAD, HEAD_OUT, LATE, LINGER, REQUEST, UPGRADED};
         let record = Arc::clone(&self.record);
+        let flags = record.state.get();
         let silent = flags & (HEAD | REQUEST | DIRTY | UPGRADED | LINGER) == 0;
         // One that the supervisor has answered is over.
         let half_head = flags & (HEAD | REQUEST | DIRTY | LINGER | LATE) == HEAD;
@@ -374,11 +374,15 @@ impl<I: Io, S: Handle> Connection<I, S> {
             }
             Directive::CloseIdle => {
                 record.done_with(directive);
-                if silent { self.close_silent(cx) } else { Next::Wait }
+                if silent { self.close_silent(before, cx) } else { Next::Wait }
             }
             Directive::HeadTimeout => {
                 record.done_with(directive);
-                if half_head { self.answer_raw(late::raw_head_timeout()) } else { Next::Wait }
+                if half_head && record.is_late_head() {
+                    self.answer_raw(late::raw_head_timeout())
+                } else {
+                    Next::Wait
+                }
             }
             Directive::Gone if flags & REQUEST != 0 => Next::Over,
             Directive::Stalled if flags & DIRTY != 0 && record.takes_nothing() => self.cut_http1(),
@@ -386,7 +390,9 @@ impl<I: Io, S: Handle> Connection<I, S> {
                 record.done_with(directive);
                 Next::Wait
             }
-            Directive::BodyTimeout if flags & (HEAD_OUT | ANSWERED) == HEAD_OUT => {
+            Directive::BodyTimeout
+                if flags & REQUEST == 0 || flags & (HEAD_OUT | ANSWERED) == HEAD_OUT =>
+            {
                 // The handler answered meanwhile.
                 record.done_with(directive);
                 Next::Wait
@@ -402,7 +408,7 @@ impl<I: Io, S: Handle> Connection<I, S> {
                     record.count_half_head();
                     self.answer_raw(late::raw_unavailable(None))
                 } else if silent && flags & ANSWERED == 0 {
-                    self.close_silent(cx)
+                    self.close_silent(before, cx)
                 } else if flags & (ANSWERED | LINGER) != 0 {
                     // Our answer is on its way: the supervisor shuts the socket when it must. Nothing else is asked of it,
                     // but that its peer takes it.
@@ -425,15 +431,15 @@ impl<I: Io, S: Handle> Connection<I, S> {
         Next::Over
     }
 
-    /// Closes a connection on which nothing is under way, unless the peer has just spoken.
-    fn close_silent(&mut self, cx: &mut Context<'_>) -> Next {
+    /// Closes a connection on which nothing is under way, unless the peer has just spoken. `before`: its state before hyper
+    /// was last polled.
+    fn close_silent(&mut self, before: u32, cx: &mut Context<'_>) -> Next {
         if self.record.remote().with(peek) == Some(peek::Seen::Bytes) {
             // On its way to us: the runtime will say so. If its readiness was seen before, ask for it again.
             cx.waker().wake_by_ref();
             return Next::Wait;
         }
-        // Where the body of the last request may still be read, what follows is not the beginning of another one.
-        let bounded = state::is_at_a_boundary(self.record.state.get());
+        let bounded = self.is_bounded(before);
         let (mut io, read) = match self.take_apart(cx) {
             Ok(parts) => parts,
             Err(next) => return next,
@@ -445,16 +451,33 @@ impl<I: Io, S: Handle> Connection<I, S> {
             || io.has_replay()
             || record.state.has(state::HEAD)
             || record.remote().with(peek) == Some(peek::Seen::Bytes);
-        if !spoke || !bounded {
+        if !spoke {
             record.set_fate(Fate::ClosedIdle);
             return Next::Over;
         }
+        if !bounded {
+            // hyper was done with the body, so this is a head. But the next hyper could be given the rest of the body for one.
+            record.count_half_head();
+            self.stage = Stage::Last { io, answer: late::raw_unavailable(None) };
+            return Next::Again;
+        }
         if !read.is_empty() {
+            // Its time begins now, whatever a look at it sees first.
+            record.touch();
             record.state.set(state::HEAD);
             io.unread(read);
         }
         self.begin_again(io);
         Next::Again
+    }
+
+    /// Whether what follows is the beginning of a request, or was one already. `before`: the state before hyper was last
+    /// polled. A body that was dropped before that poll is off the connection, or has ended it; one that somebody may still
+    /// read, or that was dropped since, may not be.
+    fn is_bounded(&self, before: u32) -> bool {
+        let flags = self.record.state.get();
+        let left = flags & state::BODY_OPEN == 0 || before & state::BODY_LEFT != 0;
+        left && state::is_at_a_boundary(flags)
     }
 
     /// Takes hyper off a connection that is at a boundary: the I/O, and what hyper has read and not used.
@@ -487,6 +510,8 @@ impl<I: Io, S: Handle> Connection<I, S> {
     /// Has hyper begin anew.
     fn begin_again(&mut self, mut io: Tracked<I>) {
         io.begin_again();
+        // It is at a boundary: what is left of a body is off the connection.
+        self.record.state.clear(state::BODY_OPEN | state::BODY_LEFT);
         #[cfg(feature = "restart")]
         {
             self.fresh_at = self.record.begun();
@@ -495,12 +520,10 @@ impl<I: Io, S: Handle> Connection<I, S> {
     }
 
     /// Passes the connection on to the successor, if nothing is under way on it. `before`: its state before hyper was
-    /// last polled. A body that was dropped before that poll is off the connection, or has ended it.
+    /// last polled.
     #[cfg(feature = "restart")]
     fn pass_on(&mut self, before: u32, cx: &mut Context<'_>) -> Next {
-        let flags = self.record.state.get();
-        let left = flags & state::BODY_OPEN == 0 || before & state::BODY_LEFT != 0;
-        if !left || !state::is_at_a_boundary(flags) || !self.record.is_passable() {
+        if !self.is_bounded(before) || !self.record.is_passable() {
             return Next::Wait;
         }
         let Some(release) = self.release else {

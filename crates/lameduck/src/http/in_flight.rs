@@ -44,7 +44,7 @@ impl InFlight {
     }
 
     /// Its response is out whole, unless something else is known of it.
-    pub(super) fn is_whole(&mut self) {
+    pub(super) fn ends_whole(&mut self) {
         if self.ending == Ending::Gone {
             self.ending = Ending::Completed;
         }

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{Method, Response, StatusCode};
 
 const SAFE: &str =
     "The server is stopping and did not process this request. It is safe to repeat.\n";
@@ -29,7 +29,8 @@ pub(super) struct Asked {
 
 /// Whether these are the headers of a gRPC call: `application/grpc`, `application/grpc+proto`. Not
 /// `application/grpc-web`, whose clients take a 503 for UNAVAILABLE as it is.
-pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+#[cfg(any(feature = "http2", test))]
+pub(super) fn is_grpc(headers: &http::HeaderMap) -> bool {
     headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.as_bytes().strip_prefix(b"application/grpc"))
@@ -133,6 +134,8 @@ fn raw(status: &str, more: &str, length: usize, body: &str) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+
     use super::*;
 
     #[test]

@@ -29,7 +29,7 @@ pin_project! {
                 // connection does is counted with that.
                 && (*this.bodiless || (guard.key() == 0 && !std::thread::panicking()))
             {
-                guard.is_whole();
+                guard.ends_whole();
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Between hyper and the user's service: each request becomes a record, and whatever happens to it ends in a
 //! whole answer wherever one is still possible.
 
+#[cfg(feature = "http2")]
 use std::cell::RefCell;
 use std::error::Error as StdError;
 use std::future::Future;
@@ -22,6 +23,7 @@ use super::late::{self, Asked, Why};
 use super::streams;
 use super::{Body, InFlight, ResponseBody};
 use crate::connections::{Ending, Mode, Record, state};
+#[cfg(feature = "http2")]
 use crate::lifecycle::{Entered, Lifecycle};
 
 pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
@@ -32,12 +34,18 @@ pub(super) struct Serve<S, const HTTP2: bool> {
     service: S,
     record: Arc<Record>,
     /// HTTP/2: what is called. One that panicked is dropped: the connection goes on with another.
+    #[cfg(feature = "http2")]
     streams: RefCell<Option<S>>,
 }
 
 impl<S, const HTTP2: bool> Serve<S, HTTP2> {
     pub(super) fn new(service: S, record: Arc<Record>) -> Serve<S, HTTP2> {
-        Serve { service, record, streams: RefCell::new(None) }
+        Serve {
+            service,
+            record,
+            #[cfg(feature = "http2")]
+            streams: RefCell::new(None),
+        }
     }
 }
 

@@ -627,10 +627,11 @@ impl Part for Source {
 
     fn sever(&self) {
         self.door.connections.sever(|remote, resets| {
-            remote.with(|fd| match resets {
-                // A reset (connect(2), AF_UNSPEC), which the descriptor's owner can be spared.
-                true => rustix::net::connect_unspec(fd),
-                false => rustix::net::shutdown(fd, rustix::net::Shutdown::Both),
+            remote.with(|fd| {
+                // A reset (connect(2), AF_UNSPEC), of a descriptor that is not ours to close. A Unix socket has none.
+                if !resets || rustix::net::connect_unspec(fd).is_err() {
+                    let _ = rustix::net::shutdown(fd, rustix::net::Shutdown::Both);
+                }
             });
         });
     }

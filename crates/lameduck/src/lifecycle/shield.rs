@@ -22,8 +22,9 @@ pub enum ShieldError {
     /// The work panicked, with this message.
     #[error("the shielded work panicked: {0}")]
     Panicked(String),
-    /// The finish deadline came before its end: what it did so far stands, the rest did not happen.
-    #[error("the shielded work was abandoned at the finish deadline")]
+    /// The finish deadline came before its end, or its start was given up, or, where it began while the resources close,
+    /// the close deadline: what it did so far stands, the rest did not happen.
+    #[error("the shielded work was abandoned at its deadline")]
     Abandoned,
 }
 

@@ -21,7 +21,8 @@ pub(crate) fn served<T: Send + 'static>(
         drain,
         finish: SECOND / 2,
         close: SECOND / 2,
-        ..Budget::default()
+        // Room for a machine that stands still.
+        idle_grace: SECOND / 2,
     };
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime");

@@ -1,11 +1,14 @@
 //! Whatever a client sends, and however it goes: the connection ends, and each of its requests is counted once.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::Body as Answer;
 use futures_util::FutureExt;
+use http_body_util::BodyExt;
 use hyper::service::service_fn;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -526,5 +529,104 @@ fn a_peer_that_does_not_take_the_last_answer_is_cut_after_the_idle_time() {
         let mut totals = Totals::default();
         connections.count(&mut totals);
         assert_eq!(totals.connections.cut, 1);
+    });
+}
+
+/// A peer whose bytes are read in these pieces, one with each read, and that takes everything.
+struct Pieces(VecDeque<&'static [u8]>, Arc<Mutex<Vec<u8>>>);
+
+impl AsyncRead for Pieces {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        buf: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        // Nothing comes behind the last one.
+        let Some(piece) = self.0.pop_front() else { return Poll::Pending };
+        buf.put_slice(piece);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Pieces {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        self.1.lock().unwrap().extend(buf);
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+const POST: &[u8] = b"POST /ignore HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\n";
+
+#[test]
+fn the_rest_of_a_body_that_nobody_reads_is_no_head_wherever_it_is_read() {
+    let runtime = runtime();
+    let connections = connections(&runtime);
+    runtime.block_on(async {
+        let written = Arc::default();
+        let peer = Pieces([POST, b"hello"].into(), Arc::clone(&written));
+        let membership = add(&connections);
+        let record = Arc::clone(membership.record());
+        let service = service_fn(answer);
+        let connection = Connection::new(peer, membership, service, Some(false), Bytes::new());
+        let connection = runtime.spawn(connection);
+        sleep(SECOND).await;
+        assert!(written.lock().unwrap().ends_with(b"OK"));
+        assert!(!connection.is_finished(), "hyper has skipped the body");
+        assert!(!record.state.has(state::HEAD));
+        // So the drain has nothing to wait for.
+        connections.enter(Mode::Draining);
+        connections.tick(Instant::now() + SOON);
+        let over = timeout(SECOND, connection).await;
+        assert!(matches!(over, Ok(Ok(()))), "{over:?}");
+        let mut totals = Totals::default();
+        connections.count(&mut totals);
+        assert_eq!((totals.requests.completed, totals.connections.closed_idle), (1, 1));
+    });
+}
+
+#[test]
+fn half_a_head_behind_a_body_that_somebody_still_has_is_answered() {
+    let runtime = runtime();
+    let connections = connections(&runtime);
+    runtime.block_on(async {
+        let written = Arc::default();
+        let peer = Pieces([POST, b"hello", b"GET / HT"].into(), Arc::clone(&written));
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let bodies = Arc::clone(&kept);
+        let service = service_fn(move |request: Request<Body>| {
+            let bodies = Arc::clone(&bodies);
+            async move {
+                let mut body = request.into_body().into_incoming();
+                let _all_of_it = body.frame().await;
+                bodies.lock().unwrap().push(body);
+                Ok::<_, Infallible>(Response::new(Answer::from("OK")))
+            }
+        });
+        let connection =
+            Connection::new(peer, add(&connections), service, Some(false), Bytes::new());
+        let connection = runtime.spawn(connection);
+        sleep(SECOND).await;
+        assert!(written.lock().unwrap().ends_with(b"OK"));
+        connections.enter(Mode::Draining);
+        connections.tick(Instant::now() + SOON);
+        let over = timeout(5 * SECOND, connection).await;
+        assert!(matches!(over, Ok(Ok(()))), "{over:?}");
+        let written = String::from_utf8_lossy(&written.lock().unwrap()).into_owned();
+        assert_eq!(written.matches("HTTP/1.1 503").count(), 1, "{written}");
+        let mut totals = Totals::default();
+        connections.count(&mut totals);
+        assert_eq!((totals.requests.completed, totals.requests.answered_503), (1, 1));
     });
 }

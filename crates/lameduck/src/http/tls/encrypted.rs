@@ -46,8 +46,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Encrypted<I> {
     fn note_half(&mut self) {
         const OTHERS: u32 = state::HEAD | state::REQUEST | state::HTTP2 | state::UPGRADED;
         let state = &self.record.state;
+        let flags = state.get();
+        // While somebody may still read the last body it is more of that.
+        let body = flags & (state::BODY_OPEN | state::BODY_LEFT) == state::BODY_OPEN;
         if self.below().is_in_the_middle() {
-            if !self.half && state.get() & OTHERS == 0 {
+            if !self.half && flags & OTHERS == 0 && !body {
                 state.set(state::HEAD | state::SPOKEN);
                 self.half = true;
             }
