@@ -59,7 +59,7 @@ pub(super) fn accounted(record: &Record, role: Role) -> Option<Finding> {
     ] {
         let such: Vec<_> = all
             .iter()
-            .filter(|exchange| exchange.outcome == outcome && own_lack(exchange).is_none())
+            .filter(|exchange| exchange.outcome == outcome && !is_own_lack(exchange))
             .collect();
         if let Some(first) = such.first() {
             let detail =
@@ -68,16 +68,20 @@ pub(super) fn accounted(record: &Record, role: Role) -> Option<Finding> {
             return Some(Finding::new(verdict, format!("{} of {under_way}", such.len()), why));
         }
     }
-    all.iter().find_map(|exchange| own_lack(exchange))
+    own_lack(&all)
 }
 
-/// The client itself ran out of something before it could connect, which says nothing about the server.
-fn own_lack(exchange: &Exchange) -> Option<Finding> {
-    let is_own = exchange.outcome == Outcome::Bad && exchange.sent.is_none();
-    let error = exchange.detail.as_deref().unwrap_or("no reason was given");
-    is_own.then(|| {
-        Finding::new(Verdict::CouldNotRun, "", format!("a client could not connect: {error}"))
-    })
+/// Whether the client itself ran out of something before it could connect, which says nothing about the server.
+fn is_own_lack(exchange: &Exchange) -> bool {
+    exchange.outcome == Outcome::Bad && exchange.sent.is_none()
+}
+
+/// What there is to say where a client could not connect for want of something.
+fn own_lack(all: &[&Exchange]) -> Option<Finding> {
+    let first = all.iter().find(|exchange| is_own_lack(exchange))?;
+    let error = first.detail.as_deref().unwrap_or("no reason was given");
+    let why = format!("a client could not connect: {error}");
+    Some(Finding::new(Verdict::CouldNotRun, "", why))
 }
 
 /// A loss that is not the server's.
@@ -151,11 +155,11 @@ pub(super) fn turned_away(record: &Record, role: Role) -> Option<Finding> {
     };
     let not_told: Vec<_> = all
         .iter()
-        .filter(|exchange| exchange.outcome != Outcome::TurnedAway && own_lack(exchange).is_none())
+        .filter(|exchange| exchange.outcome != Outcome::TurnedAway && !is_own_lack(exchange))
         .collect();
     let other = not_told.len();
     let Some(first) = not_told.first() else {
-        return all.iter().find_map(|exchange| own_lack(exchange));
+        return own_lack(&all);
     };
     let (verdict, how) = match first.outcome {
         Outcome::Lost => (

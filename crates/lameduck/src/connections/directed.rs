@@ -9,9 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Directive;
 
-/// The low byte is the directive, what is above it the number of requests that had begun.
-const BITS: u32 = 8;
-
 /// A directive as it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Given {
@@ -22,14 +19,15 @@ pub(crate) struct Given {
 }
 
 impl Given {
+    /// Out of a word whose low byte is the directive, and the four above it the number of requests.
     fn of(word: u64) -> Given {
-        let [directive, begun @ ..] = word.to_le_bytes();
-        let [a, b, c, d, ..] = begun;
+        let [directive, a, b, c, d, ..] = word.to_le_bytes();
         Given { directive: Directive::from_u8(directive), begun: u32::from_le_bytes([a, b, c, d]) }
     }
 
     fn word(self) -> u64 {
-        (u64::from(self.begun) << BITS) | self.directive as u64
+        let [a, b, c, d] = self.begun.to_le_bytes();
+        u64::from_le_bytes([self.directive as u8, a, b, c, d, 0, 0, 0])
     }
 
     /// Whether it is void for an HTTP/1 connection of which so many requests have begun by now: it was given because of

@@ -441,12 +441,8 @@ impl Record {
         let flags = self.state.get();
         let by_us = self.fate() == Fate::Cut || self.is_over(0);
         let ending = if by_us { Ending::Cut } else { Ending::Gone };
-        if flags & state::HTTP2 != 0 {
-            (0..requests.streams()).for_each(|_| self.count(ending));
-        } else if flags & (state::LATE | state::UPGRADED) == 0
-            && let Some(ending) = self.settled_as(flags, ending)
-        {
-            self.count(ending);
+        if let Some((ending, times)) = self.unsettled(flags, requests.streams(), ending) {
+            (0..times).for_each(|_| self.count(ending));
         }
         requests.clear();
         if self.forgets.load(Ordering::Relaxed) {
@@ -454,14 +450,20 @@ impl Record {
         }
     }
 
-    /// HTTP/1: as what the request counts whose connection ends in this state, if there is one.
-    fn settled_as(&self, flags: u32, ending: Ending) -> Option<Ending> {
+    /// As what the requests count that are in flight when the connection ends in this state, and how many there are.
+    fn unsettled(&self, flags: u32, streams: usize, ending: Ending) -> Option<(Ending, usize)> {
+        if flags & state::HTTP2 != 0 {
+            return Some((ending, streams));
+        }
+        if flags & (state::LATE | state::UPGRADED) != 0 {
+            return None;
+        }
         if flags & state::REQUEST != 0 {
-            return Some(ending);
+            return Some((ending, 1));
         }
         match Ending::from_u8(self.unflushed.load(Ordering::Relaxed))? {
-            before @ (Ending::Interrupted | Ending::Cut | Ending::Gone) => Some(before),
-            Ending::Completed | Ending::Answered503 => Some(ending),
+            before @ (Ending::Interrupted | Ending::Cut | Ending::Gone) => Some((before, 1)),
+            Ending::Completed | Ending::Answered503 => Some((ending, 1)),
         }
     }
 
@@ -692,15 +694,18 @@ impl Record {
         }
         connections.cut = 1;
         let flags = self.state.get();
-        if flags & state::HTTP2 != 0 {
-            requests.cut = self.requests().streams() as u64;
-        } else if flags & (state::LATE | state::UPGRADED | state::GONE) == 0 {
-            match self.settled_as(flags, Ending::Cut) {
-                Some(Ending::Interrupted) => requests.interrupted = 1,
-                Some(Ending::Gone) => requests.gone = 1,
-                Some(_) => requests.cut = 1,
-                None => {}
-            }
+        if flags & state::GONE != 0 {
+            // Its requests are counted.
+            return (requests, connections);
+        }
+        let streams = self.requests().streams();
+        if let Some((ending, times)) = self.unsettled(flags, streams, Ending::Cut) {
+            let counter = match ending {
+                Ending::Interrupted => &mut requests.interrupted,
+                Ending::Gone => &mut requests.gone,
+                Ending::Completed | Ending::Answered503 | Ending::Cut => &mut requests.cut,
+            };
+            *counter = times as u64;
         }
         (requests, connections)
     }

@@ -55,7 +55,12 @@ pub(crate) const KEPT: u32 = 1 << 19;
 /// read a request's body off it: what comes next is the beginning of a request, or was one already.
 pub(crate) fn is_at_a_boundary(flags: u32) -> bool {
     const BUSY: u32 = REQUEST | DIRTY | LATE | UPGRADED | HTTP2 | LINGER | GONE | HANDSHAKE;
-    flags & BUSY == 0 && flags & (BODY_OPEN | BODY_LEFT) != BODY_OPEN
+    flags & BUSY == 0 && !has_body_to_read(flags)
+}
+
+/// Whether somebody may still read the body of the last request off an HTTP/1 connection.
+pub(crate) fn has_body_to_read(flags: u32) -> bool {
+    flags & (BODY_OPEN | BODY_LEFT) == BODY_OPEN
 }
 
 /// The state of one connection.

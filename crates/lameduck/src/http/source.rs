@@ -5,6 +5,7 @@ use std::panic::Location;
 use std::pin::Pin;
 #[cfg(feature = "tls")]
 use std::sync::OnceLock;
+#[cfg(feature = "restart")]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -53,10 +54,8 @@ pub(crate) struct Door {
     /// With which certificate its connections are encrypted, if they are.
     #[cfg(feature = "tls")]
     tls: OnceLock<Tls>,
-    /// How the listener was closed, for the report.
-    closed: Mutex<Option<String>>,
-    /// Whether that may have reset a connection unheard.
-    may_have_lost: AtomicBool,
+    /// How the listener was closed, and whether that may have reset a connection unheard: for the report.
+    closed: Mutex<Option<(String, bool)>>,
     /// Told when it is to look again whether it may take new connections.
     #[cfg(feature = "restart")]
     turned: tokio::sync::Notify,
@@ -101,7 +100,6 @@ impl Source {
             #[cfg(feature = "tls")]
             tls: OnceLock::new(),
             closed: Mutex::new(None),
-            may_have_lost: AtomicBool::new(false),
             #[cfg(feature = "restart")]
             turned: tokio::sync::Notify::new(),
             #[cfg(feature = "restart")]
@@ -422,7 +420,7 @@ impl Door {
             drop(incoming);
             let text = "left to the successor".to_owned();
             self.say(Level::DEBUG, &format!("listener {text}"));
-            *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+            *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = Some((text, false));
             return None;
         }
         if let Some(alone) = *self.alone.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -438,14 +436,14 @@ impl Door {
 
     fn note_closed(&self, closed: &Closed) {
         let text = closed.to_string();
+        let may_have_lost = closed.may_have_lost();
         let level = match closed.way {
-            _ if closed.may_have_lost() => Level::WARN,
+            _ if may_have_lost => Level::WARN,
             Way::Shared => Level::INFO,
             Way::Sink | Way::SinkUnasked(_) | Way::Refusing | Way::Plain(_) => Level::DEBUG,
         };
-        self.may_have_lost.store(closed.may_have_lost(), Ordering::Relaxed);
         self.say(level, &format!("listener closed: {text}"));
-        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = Some((text, may_have_lost));
     }
 
     /// The listener failed, which is something else than being closed in order: the service stops.
@@ -722,8 +720,9 @@ impl Part for Source {
 
     fn report(&self) -> Option<PartReport> {
         let closed = self.door.closed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let may_have_lost = self.door.may_have_lost.load(Ordering::Relaxed);
-        Some(PartReport { may_have_lost, ..self.door.life.report(&self.identity, closed) })
+        let (text, may_have_lost) = closed.unzip();
+        let report = self.door.life.report(&self.identity, text);
+        Some(PartReport { may_have_lost: may_have_lost.unwrap_or_default(), ..report })
     }
 
     fn count(&self, totals: &mut Totals) {

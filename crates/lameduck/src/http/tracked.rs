@@ -338,8 +338,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.io).poll_flush(cx))?;
         let record = self.record();
-        if record.state.has(state::DIRTY) {
-            if record.state.has(state::BEHIND) {
+        let flags = record.state.get();
+        if flags & state::DIRTY != 0 {
+            if flags & state::BEHIND != 0 {
                 // hyper holds the request behind until this is done, and does not look at it again by itself.
                 cx.waker().wake_by_ref();
             }

@@ -47,10 +47,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Encrypted<I> {
         const OTHERS: u32 = state::HEAD | state::REQUEST | state::HTTP2 | state::UPGRADED;
         let state = &self.record.state;
         let flags = state.get();
-        // While somebody may still read the last body it is more of that.
-        let body = flags & (state::BODY_OPEN | state::BODY_LEFT) == state::BODY_OPEN;
         if self.below().is_in_the_middle() {
-            if !self.half && flags & OTHERS == 0 && !body {
+            // While somebody may still read the last body it is more of that.
+            if !self.half && flags & OTHERS == 0 && !state::has_body_to_read(flags) {
                 state.set(state::HEAD | state::SPOKEN);
                 self.half = true;
             }
