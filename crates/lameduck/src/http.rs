@@ -4,6 +4,7 @@
 mod body;
 pub(crate) mod close;
 mod connection;
+mod cork;
 mod frames;
 mod in_flight;
 mod late;

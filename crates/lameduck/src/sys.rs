@@ -21,7 +21,7 @@ pub(crate) use self::adopt::with_passed;
 #[cfg(all(feature = "restart", target_os = "linux"))]
 pub(crate) use self::consumed::{Used, used};
 #[cfg(feature = "http1")]
-pub(crate) use self::guarded::{Far, Guarded, Owning, Remote};
+pub(crate) use self::guarded::{Far, Guarded, Owning, Remote, gather};
 pub(crate) use self::mask::unblock;
 #[cfg(feature = "http1")]
 pub(crate) use self::queue::unacknowledged;

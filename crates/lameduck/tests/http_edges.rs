@@ -337,3 +337,88 @@ fn a_response_that_is_severed_is_counted_and_does_not_look_whole() {
     assert_eq!(ended, Err(io::ErrorKind::ConnectionReset));
     assert_eq!((report.requests.cut, report.connections.cut), (1, 1), "{report}");
 }
+
+/// Prints the fewest segments that ten clients got until they had their answers, of the request that comes behind the port
+/// in the arguments. Those that say so read to the end of the stream first.
+const SEGMENTS: &str = r#"
+import socket, struct, sys
+def segments(head):
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    s.settimeout(5)
+    s.sendall(head.encode() + b"\r\n\r\n")
+    got = b""
+    while not got.endswith(b"\r\n\r\nOK"): got += s.recv(4096)
+    if sys.argv[2] == "ends": assert s.recv(1) == b""
+    # tcpi_segs_in
+    return struct.unpack_from("I", s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 200), 140)[0]
+print(min(segments(sys.argv[3]) for _ in range(10)))
+"#;
+
+#[test]
+fn the_last_response_of_a_connection_comes_with_its_end() {
+    let router = Router::new().route("/", get(async || "OK"));
+    let (counts, _) = served(
+        SECOND,
+        router,
+        |http| http,
+        |addr| {
+            let count = |ends: &str, head: &str| {
+                let python = std::process::Command::new("python3")
+                    .args(["-c", SEGMENTS, &addr.port().to_string(), ends, head])
+                    .output()
+                    .expect("python3 runs");
+                let out = String::from_utf8_lossy(&python.stdout).trim().parse::<u32>();
+                out.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&python.stderr)))
+            };
+            let kept = count("goes on", "GET / HTTP/1.1\r\nHost: t");
+            let closed = count("ends", "GET / HTTP/1.1\r\nHost: t\r\nconnection: Close");
+            let old = count("ends", "GET / HTTP/1.0");
+            [kept, closed, old]
+        },
+    );
+    // The end of the stream would be one more.
+    assert_eq!(counts, [counts[0]; 3]);
+}
+
+#[test]
+fn the_last_response_does_not_wait_for_an_end_that_does_not_come_yet() {
+    const CLIENTS: u32 = 20;
+    // What the kernel would hold it back for.
+    const HELD: Duration = Duration::from_millis(200);
+    let (tell, told) = std::sync::mpsc::channel();
+    let background = async move |body: Body| {
+        spawn(async move {
+            let read = body.collect().await.map(|body| body.to_bytes().len());
+            let _ = tell.send(read.unwrap_or(0));
+        });
+        "accepted"
+    };
+    let router = Router::new().route("/", post(background));
+    let (took, report) = served(
+        5 * SECOND,
+        router,
+        |http| http,
+        move |addr| {
+            let began = Instant::now();
+            let clients: Vec<Client> = (0..CLIENTS)
+                .map(|_| {
+                    let mut client = Client::connect(addr).expect("a connection");
+                    client
+                        .send(b"POST / HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: 9\r\n\r\nhalf")
+                        .expect("sent");
+                    assert_eq!(client.read_response().expect("an answer").status, 200);
+                    client
+                })
+                .collect();
+            let took = began.elapsed();
+            for mut client in clients {
+                client.send(b"-more").expect("sent");
+                assert_eq!(told.recv_timeout(5 * SECOND), Ok(9));
+                assert_eq!(client.ending(2 * SECOND), Ending::Eof);
+            }
+            took
+        },
+    );
+    assert!(took < HELD * CLIENTS / 2, "{took:?}");
+    assert_eq!(report.outcome, lameduck::Outcome::Clean);
+}

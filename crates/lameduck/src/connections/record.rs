@@ -165,9 +165,10 @@ impl Record {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether closing its socket says all that a shutdown before it would: it is HTTP/1 without TLS.
-    pub(crate) fn closes_at_once(&self) -> bool {
-        self.plain && !self.state.has(state::HTTP2)
+    /// Whether what is written to its socket is what the peer reads.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
     }
 
     /// Calls `f` with a request that is in flight.

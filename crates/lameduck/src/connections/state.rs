@@ -43,6 +43,8 @@ pub(crate) const GONE: u32 = 1 << 16;
 /// HTTP/1: the request began behind a response that may not be with the kernel whole: hyper does that where the rest of a
 /// body came behind its response. An answer past hyper would end up in the middle of that.
 pub(crate) const BEHIND: u32 = 1 << 20;
+/// HTTP/1: nothing follows the response of this request, as its peer knows.
+pub(crate) const LAST: u32 = 1 << 21;
 /// A TLS handshake is under way; with `HEAD` if the peer has sent something of it.
 pub(crate) const HANDSHAKE: u32 = 1 << 17;
 
@@ -101,7 +103,7 @@ impl State {
     pub(crate) fn begin(&self, flags: u32) -> bool {
         // One word, one writer but for LATE: a compare-and-swap loop that almost never loops.
         const CLEARED: u32 =
-            HEAD | HEAD_OUT | BODY_OPEN | BODY_LEFT | BODY_WAIT | ENDS_BY_CLOSE | ANSWERED;
+            HEAD | HEAD_OUT | BODY_OPEN | BODY_LEFT | BODY_WAIT | ENDS_BY_CLOSE | ANSWERED | LAST;
         let mut now = self.0.load(Ordering::Acquire);
         loop {
             if now & LATE != 0 {
@@ -151,7 +153,7 @@ mod tests {
     #[test]
     fn a_request_clears_what_the_last_one_left() {
         let state = State::new();
-        state.set(HEAD | BODY_OPEN | ENDS_BY_CLOSE | HEAD_OUT);
+        state.set(HEAD | BODY_OPEN | ENDS_BY_CLOSE | HEAD_OUT | LAST);
         assert!(state.begin(0));
         assert_eq!(state.get(), REQUEST | DIRTY | SPOKEN);
     }

@@ -25,7 +25,7 @@ use super::service::{BoxError, Serve};
 #[cfg(feature = "http2")]
 use super::streams::Streams;
 use super::tracked::Tracked;
-use super::{Body, late, peek};
+use super::{Body, cork, late, peek};
 use crate::connections::{Directive, Ending, Fate, Membership, Record, state};
 use crate::lifecycle::{Entered, Lifecycle};
 
@@ -178,6 +178,10 @@ impl<I: Io, S: Handle> Connection<I, S> {
     /// step of a request would cost more than all the rest. `true`: it fell silent, and those that do are passed on now.
     fn note_state(&mut self) -> bool {
         let flags = self.record.state.get();
+        if flags & (state::LAST | state::REQUEST | state::DIRTY) == state::LAST {
+            // All of the last response was written, and yet the connection does not end.
+            cork::push(&self.record);
+        }
         // What a request writes meanwhile does not make it another one.
         let state = match flags & state::REQUEST {
             0 => flags & (state::HEAD | state::DIRTY),

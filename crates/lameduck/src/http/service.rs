@@ -66,7 +66,12 @@ where
         let (head, body) = request.into_parts();
         let traits = Traits::of(&head);
         let has_body = !body.is_end_stream();
-        let flags = if has_body { state::BODY_OPEN } else { 0 };
+        let mut flags = if has_body { state::BODY_OPEN } else { 0 };
+        // A connection that has had several requests may have many more, and looking for a header costs more than all else
+        // here.
+        if record.begun() == 0 && is_last(&head) {
+            flags |= state::LAST;
+        }
         let lost = !record.begin(&head.method, head.uri.path_and_query(), flags);
         let watch = has_body.then(|| (Arc::clone(record), 0));
         let body = Body::new(body, watch);
@@ -125,6 +130,15 @@ where
         // Last, so that nothing that the service does comes between this and the task.
         streams::begun(Arc::clone(record), key, lifecycle);
         handling
+    }
+}
+
+/// Whether a request says that it is the last of its connection, in the usual way (RFC 9112, section 9.6, and section 9.3
+/// for HTTP/1.0). Where it says so in another, the response goes out before the end of the stream, and that is all.
+fn is_last(head: &Parts) -> bool {
+    match head.headers.get(CONNECTION) {
+        Some(options) => options.as_bytes().eq_ignore_ascii_case(b"close"),
+        None => head.version <= Version::HTTP_10,
     }
 }
 
@@ -273,6 +287,7 @@ where
     if http1 {
         if guard.record().says_goodbye(guard.record().server().mode()) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            flags |= state::LAST;
         }
         if traits.http10 && !is_measured(&response) {
             flags |= state::ENDS_BY_CLOSE;
@@ -312,10 +327,11 @@ fn answer<B>(
     mut response: Response<Bytes>,
     mut guard: InFlight,
     ending: Ending,
-    flags: u32,
+    mut flags: u32,
 ) -> Result<Response<ResponseBody<B>>, BoxError> {
     if guard.key() == 0 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        flags |= state::LAST;
     }
     if !claim(&guard, flags | state::DIRTY) {
         return Err("answered by the supervisor".into());

@@ -15,7 +15,7 @@ use tokio::time::Sleep;
 
 use super::frames::{Frames, PONG, PREFACE};
 use super::opening::UNMISTAKABLE;
-use super::peek;
+use super::{cork, peek};
 use crate::connections::{Membership, Mode, Record, state};
 use crate::sys::unacknowledged;
 
@@ -63,6 +63,8 @@ pub(super) struct Tracked<I> {
     speech: Speech,
     /// HTTP/1: the last four bytes that hyper was given. After a head's end it can hold back no more than empty lines.
     tail: u32,
+    /// The end of the peer's stream was read: nothing comes behind it.
+    ended: bool,
     closing: Closing,
     /// Behind `io`, so that the descriptor is closed before the record is told.
     membership: Membership,
@@ -98,7 +100,8 @@ impl<I> Tracked<I> {
                 Speech::http2()
             }
         };
-        Tracked { io, replay, speech, tail: END_OF_HEAD, closing: Closing::No, membership }
+        let (tail, ended, closing) = (END_OF_HEAD, false, Closing::No);
+        Tracked { io, replay, speech, tail, ended, closing, membership }
     }
 
     /// What it gives from now on is for another hyper, which holds nothing yet.
@@ -298,7 +301,11 @@ impl<I: AsyncRead + Unpin> AsyncRead for Tracked<I> {
         while matches!(this.speech, Speech::Http1) && this.replay.is_empty() {
             let before = buf.filled().len();
             ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
-            if buf.filled().len() == before || this.hear_http1(buf, before) {
+            if buf.filled().len() == before {
+                this.ended = buf.remaining() > 0;
+                return Poll::Ready(Ok(()));
+            }
+            if this.hear_http1(buf, before) {
                 return Poll::Ready(Ok(()));
             }
         }
@@ -312,9 +319,13 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.before_write()?;
-        let written = ready!(Pin::new(&mut self.io).poll_write(cx, buf));
-        self.after_write(&written, &[io::IoSlice::new(buf)]);
+        let flags = self.before_write()?;
+        let bufs = [io::IoSlice::new(buf)];
+        let written = match self.write_last(flags, &bufs) {
+            Some(count) => Ok(count),
+            None => ready!(Pin::new(&mut self.io).poll_write(cx, buf)),
+        };
+        self.after_write(&written, &bufs);
         Poll::Ready(written)
     }
 
@@ -323,8 +334,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.before_write()?;
-        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs));
+        let flags = self.before_write()?;
+        let written = match self.write_last(flags, bufs) {
+            Some(count) => Ok(count),
+            None => ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs)),
+        };
         self.after_write(&written, bufs);
         Poll::Ready(written)
     }
@@ -367,14 +381,15 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
                 Closing::Done => return Poll::Ready(Ok(())),
                 Closing::No => {
                     let record = this.membership.record();
-                    if record.closes_at_once() && !is_unread(record) {
+                    let http1 = !record.state.has(state::HTTP2);
+                    if http1 && record.is_plain() && !this.is_unread() {
                         // The descriptor is closed next, which ends the stream as well: a system call less.
                         this.closing = Closing::Done;
                         continue;
                     }
                     ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
                     let record = this.membership.record();
-                    if is_unread(record) || owes(record) {
+                    if this.is_unread() || owes(record) {
                         // Whatever still comes is not answered any more.
                         record.state.clear(state::HEAD);
                         record.state.set(state::LINGER);
@@ -425,12 +440,6 @@ fn strip_empty_lines(buf: &mut ReadBuf<'_>, before: usize) -> bool {
     left > 0
 }
 
-/// Whether something of what the peer sent is not read.
-fn is_unread(record: &Record) -> bool {
-    record.state.get() & (state::BODY_OPEN | state::HEAD) != 0
-        || record.remote().with(peek) == Some(peek::Seen::Bytes)
-}
-
 /// Whether an HTTP/2 peer has not got all that was sent. Unlike one of HTTP/1, it goes on sending (WINDOW_UPDATE)
 /// while it reads its last response: a socket that is closed by then answers with a reset, and drops the rest.
 fn owes(record: &Record) -> bool {
@@ -440,7 +449,21 @@ fn owes(record: &Record) -> bool {
 }
 
 impl<I> Tracked<I> {
-    fn before_write(&mut self) -> io::Result<()> {
+    /// Whether something of what the peer sent is not read.
+    fn is_unread(&self) -> bool {
+        let record = self.record();
+        let waits = || record.remote().with(peek) == Some(peek::Seen::Bytes);
+        record.state.has(state::BODY_OPEN | state::HEAD) || !self.ended && waits()
+    }
+
+    /// Writes what goes out with the end of the stream; `None`: it is no such thing.
+    #[inline]
+    fn write_last(&self, flags: u32, bufs: &[io::IoSlice<'_>]) -> Option<usize> {
+        if cork::is_last(flags) { cork::send_last(self.record(), bufs) } else { None }
+    }
+
+    /// The state, unless nothing is to be written any more.
+    fn before_write(&mut self) -> io::Result<u32> {
         let state = &self.record().state;
         let flags = state.get();
         if flags & state::LATE != 0 {
@@ -453,7 +476,7 @@ impl<I> Tracked<I> {
             }
             state.set(state::DIRTY);
         }
-        Ok(())
+        Ok(flags)
     }
 
     /// Notes that the peer takes what is sent, and on HTTP/2 whether some of that is of a response's body: a peer

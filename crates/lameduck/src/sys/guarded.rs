@@ -16,6 +16,20 @@ use tokio::net::{TcpStream, UnixStream};
 /// (`scripts/bench pieces`).
 const GATHERED: usize = 4096;
 
+/// Calls `f` with the pieces as one; `None` where they are too large for that to be worth it.
+#[inline]
+pub(crate) fn gather<R>(bufs: &[io::IoSlice<'_>], f: impl FnOnce(&[u8]) -> R) -> Option<R> {
+    if bufs.iter().map(|buf| buf.len()).sum::<usize>() > GATHERED {
+        return None;
+    }
+    let mut memory = [const { MaybeUninit::uninit() }; GATHERED];
+    let mut piece = ReadBuf::uninit(&mut memory);
+    for buf in bufs {
+        piece.put_slice(buf);
+    }
+    Some(f(piece.filled()))
+}
+
 /// Streams that keep one descriptor from their making until their drop.
 pub(crate) trait Owning: AsRawFd + AsyncRead + AsyncWrite + Unpin {
     /// The socket, known to no runtime any more: the registration belongs to what all duplicates of the descriptor
@@ -139,16 +153,9 @@ impl<T: Owning, F: Far> AsyncWrite for Guarded<T, F> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let stream = Pin::new(&mut self.stream);
-        if bufs.iter().map(|buf| buf.len()).sum::<usize>() > GATHERED {
-            return stream.poll_write_vectored(cx, bufs);
-        }
-        let mut memory = [const { MaybeUninit::uninit() }; GATHERED];
-        let mut piece = ReadBuf::uninit(&mut memory);
-        for buf in bufs {
-            piece.put_slice(buf);
-        }
-        stream.poll_write(cx, piece.filled())
+        let mut stream = Pin::new(&mut self.stream);
+        let written = gather(bufs, |piece| stream.as_mut().poll_write(cx, piece));
+        written.unwrap_or_else(|| stream.poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
