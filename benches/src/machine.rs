@@ -1,6 +1,7 @@
 //! Where this runs.
 
 use std::fs;
+use std::io::Write;
 use std::process::Command;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -67,6 +68,19 @@ pub(crate) fn stay_on(processor: usize) -> Result<(), String> {
     set.set(processor);
     sched_setaffinity(None, &set)
         .map_err(|error| format!("cannot stay on processor {processor}: {error}"))
+}
+
+/// Keeps idle processors from sleeping, until what it returns drops (`/dev/cpu_dma_latency`: the kernel's
+/// `Documentation/power/pm_qos_interface.rst`). On a virtual machine whoever wakes one that sleeps pays for an exit to the
+/// host: the load, with each connection, for a server that is done early.
+pub(crate) fn keep_awake() -> Result<fs::File, String> {
+    const DEVICE: &str = "/dev/cpu_dma_latency";
+    let ask = || {
+        let mut device = fs::File::options().write(true).open(DEVICE)?;
+        device.write_all(&0_i32.to_ne_bytes())?;
+        Ok(device)
+    };
+    ask().map_err(|error: std::io::Error| format!("{DEVICE}: {error}"))
 }
 
 /// The processor time that a process has used so far, in microseconds: what its threads that still live have run.

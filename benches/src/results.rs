@@ -11,6 +11,7 @@ use crate::table::Table;
 pub(crate) struct Results {
     machine: Value,
     parts: Map<String, Value>,
+    remarks: Vec<String>,
     left_out: Vec<String>,
     missed: Vec<String>,
     failed: Vec<String>,
@@ -21,6 +22,7 @@ impl Results {
         Results {
             machine,
             parts: Map::new(),
+            remarks: Vec::new(),
             left_out: Vec::new(),
             missed: Vec::new(),
             failed: Vec::new(),
@@ -40,6 +42,13 @@ impl Results {
     pub(crate) fn add(&mut self, name: &str, table: &Table, figures: Value) {
         println!("{table}");
         self.parts.insert(name.to_owned(), figures);
+    }
+
+    /// Something that has to be known to read the figures that follow.
+    pub(crate) fn remark(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        println!("{what}\n");
+        self.remarks.push(what);
     }
 
     /// Something could not be measured here.
@@ -92,6 +101,7 @@ impl Results {
         let all = json!({
             "machine": self.machine,
             "parts": self.parts,
+            "remarks": self.remarks,
             "missed": self.missed,
             "failed": self.failed,
             "not run": self.left_out,

@@ -81,6 +81,10 @@ fn compare(
     load: impl Fn(SocketAddr, u32) -> Result<Rate, Failure> + Sync,
 ) -> Result<(), Failure> {
     let rounds = rounds.unwrap_or(ROUNDS);
+    let awake = machine::keep_awake();
+    if let Err(error) = &awake {
+        results.remark(format!("Idle processors sleep, which the load pays for ({error})."));
+    }
     let values = alternate(title, rounds, kinds, |kind| {
         let server = kind.start_on(0);
         let (to, pid) = (server.addr(), server.pid());
@@ -98,6 +102,7 @@ fn compare(
         let after = machine::processor_micros(pid).map_err(|error| error.to_string())?;
         Ok::<_, String>(Round { rate, processor_micros: (after - before) / rate.requests as f64 })
     })?;
+    drop(awake);
     let columns = [
         "",
         "requests/s, median",
