@@ -44,11 +44,12 @@ impl Results {
         self.parts.insert(name.to_owned(), figures);
     }
 
-    /// Something that has to be known to read the figures that follow.
-    pub(crate) fn remark(&mut self, what: impl Into<String>) {
-        let what = what.into();
-        println!("{what}\n");
-        self.remarks.push(what);
+    /// Something that has to be known to read the figures that follow; once.
+    pub(crate) fn remark(&mut self, what: String) {
+        if !self.remarks.contains(&what) {
+            println!("{what}\n");
+            self.remarks.push(what);
+        }
     }
 
     /// Something could not be measured here.

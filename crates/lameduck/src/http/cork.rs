@@ -1,6 +1,7 @@
 //! The last piece of a connection's last response goes out together with the end of the stream: one packet instead of two,
-//! and one wake-up of the peer. It is with the kernel at once, which sends it when the stream ends, by itself after 200 ms
-//! (tcp(7), `TCP_CORK`), or when it is pushed: whatever becomes of this process, the piece gets out.
+//! and one wake-up of the peer. It is with the kernel at once, which sends it when the stream ends, when it is pushed, or by
+//! itself when a timer of 200 ms or more runs out (tcp(7), `TCP_CORK`): whatever becomes of this process, the piece gets out.
+//! Never may the socket be closed before one of these: bytes of the peer that nobody has read would have it dropped.
 
 use std::io::IoSlice;
 use std::os::fd::BorrowedFd;

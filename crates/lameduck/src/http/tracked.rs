@@ -381,9 +381,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tracked<I> {
                 Closing::Done => return Poll::Ready(Ok(())),
                 Closing::No => {
                     let record = this.membership.record();
-                    let http1 = !record.state.has(state::HTTP2);
-                    if http1 && record.is_plain() && !this.is_unread() {
-                        // The descriptor is closed next, which ends the stream as well: a system call less.
+                    let closes_at_once = flags & (state::HTTP2 | state::LAST) == 0;
+                    if closes_at_once && record.is_plain() && !this.is_unread() {
+                        // The descriptor is closed next, which ends the stream as well: a system call less. Not so where a
+                        // last response may wait for that: should a byte come in between, the kernel would reset, and
+                        // drop it.
                         this.closing = Closing::Done;
                         continue;
                     }
