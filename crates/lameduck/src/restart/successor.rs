@@ -177,8 +177,9 @@ impl Desk {
                     self.predecessor,
                     connections(self.taken)
                 );
-                self.shared.events().say(Level::INFO, text);
+                // Whoever reads it may ask for the next restart at once, and is not to be refused.
                 self.tell(HandOver::Free);
+                self.shared.events().say(Level::INFO, text);
             }
             Action::Alone => self.tell(HandOver::Alone),
             Action::SayLeaving { failed } => self.send(&Message::Leaving { failed }),
