@@ -380,6 +380,7 @@ fn readiness_turns_before_the_listener_is_closed() {
 fn readiness_answers_until_the_last_response_and_does_not_turn_back() {
     let of = |answers: &[_]| of(Demand::UnreadyUntilEnd, &readiness(answers));
     assert_eq!(of(&[(10, Some(503)), (90, Some(503)), (150, None)]), Verdict::Pass);
+    assert_eq!(of(&[(10, Some(503)), (99, None)]), Verdict::Pass, "by another thread's clock");
     assert_eq!(of(&[(10, Some(503)), (60, None)]), Verdict::Odd);
     assert_eq!(of(&[(10, Some(503)), (60, Some(200))]), Verdict::Odd);
     assert_eq!(of(&[(10, Some(200))]), Verdict::Odd);

@@ -6,6 +6,10 @@ use crate::record::{Fact, Record};
 /// What a GOAWAY says that refuses no stream yet (RFC 9113, section 6.8).
 const ALL_STREAMS: u32 = (1 << 31) - 1;
 
+/// What two of the probe's threads see this close together, in microseconds, may have happened in either order. Two asks of the
+/// readiness URL fit in.
+const TOGETHER: u64 = 20_000;
+
 /// Each ended HTTP/2 connection with the last streams of its GOAWAYs, in order.
 fn connections(record: &Record) -> Vec<(u32, Vec<u32>)> {
     let ended = record.facts.iter().filter_map(|fact| match fact {
@@ -144,7 +148,7 @@ pub(super) fn unready_until_end(record: &Record) -> Option<Finding> {
         .filter(|exchange| exchange.status.is_some())
         .map(|exchange| exchange.end)
         .max()?;
-    let silent = after.iter().find(|(at, status)| status.is_none() && *at < last)?;
+    let silent = after.iter().find(|(at, status)| status.is_none() && at + TOGETHER < last)?;
     let figure = format!("silent {} early", super::time(last - silent.0));
     Some(Finding::odd(
         figure,
