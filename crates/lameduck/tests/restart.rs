@@ -364,6 +364,32 @@ fn a_successor_that_dies_while_connections_are_on_their_way_to_it_loses_none() {
 }
 
 #[test]
+fn what_a_dead_successor_had_not_read_yet_is_answered_as_if_there_had_been_no_restart() {
+    let idles = python(
+        "say(1, pack(\"<I\", 1))
+sockets = []
+while len(sockets) < 400: sockets += take()
+expect(2)
+print(\"it has them all\", file=sys.stderr, flush=True)
+time.sleep(600)",
+    );
+    let target = target().program_that(&idles).start();
+    let mut clients: Vec<Client> = (0..400).map(|_| idle(target.addr())).collect();
+    target.signal(Signal::USR2);
+    target.wait_for("it has them all", 1);
+    for client in &mut clients {
+        client.get("/").expect("sent");
+    }
+    restart_kit::kill(target.successor(), Signal::KILL);
+    // The first of them while the last have not come back.
+    for client in &mut clients {
+        assert!(!answered(client).says_close(), "{}", target.log());
+    }
+    target.wait_for("400 connections taken back", 1);
+    target.stop();
+}
+
+#[test]
 fn a_connection_from_which_a_dead_successor_has_read_is_closed() {
     let reads = python(
         "say(1, pack(\"<I\", 1))

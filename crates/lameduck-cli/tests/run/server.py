@@ -9,7 +9,8 @@
     orphan          leaves a grandchild behind that ends soon
     helper          has a helper in its process group
 
-It answers requests with its process id, and tells on standard output what it got and which signals came.
+It answers requests with its process id, and tells on standard output what it got and which signals came. A connection
+that it has taken is answered before it ends.
 """
 
 import fcntl
@@ -24,6 +25,8 @@ import threading
 import time
 
 words = dict(word.partition("=")[::2] for word in sys.argv[1:])
+# Held from the accept to the close.
+busy = threading.Lock()
 
 
 def tell(**what):
@@ -40,32 +43,38 @@ def ends(number, frame):
     tell(signal=signal.Signals(number).name, held=held())
     if "deaf" not in words and number != signal.SIGUSR1:
         time.sleep(float(words.get("slow", 0)))
+        busy.acquire(timeout=5)
         os._exit(int(words.get("code", 0)))
+
+
+def answer(listener):
+    try:
+        connection, _ = listener.accept()
+    except BlockingIOError:
+        return
+    connection.settimeout(5)
+    try:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            more = connection.recv(4096)
+            if not more:
+                raise OSError
+            head += more
+        body = str(os.getpid())
+        status = "503 No" if "unready" in words else "200 OK"
+        text = f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        connection.sendall(text.encode())
+    except OSError:
+        pass
+    connection.close()
 
 
 def serve(listener):
     listener.setblocking(False)
     while True:
         select.select([listener], [], [])
-        try:
-            connection, _ = listener.accept()
-        except BlockingIOError:
-            continue
-        connection.settimeout(5)
-        try:
-            head = b""
-            while b"\r\n\r\n" not in head:
-                more = connection.recv(4096)
-                if not more:
-                    raise OSError
-                head += more
-            body = str(os.getpid())
-            status = "503 No" if "unready" in words else "200 OK"
-            text = f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-            connection.sendall(text.encode())
-        except OSError:
-            pass
-        connection.close()
+        with busy:
+            answer(listener)
 
 
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):

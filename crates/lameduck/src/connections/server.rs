@@ -276,19 +276,23 @@ impl Connections {
     pub(crate) fn tick(&self, now: Instant) -> Option<Instant> {
         let time = now.saturating_duration_since(self.epoch);
         self.coarse.store(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
-        let (mode, limits) = (self.mode(), *self.limits());
+        let limits = *self.limits();
         #[cfg(feature = "restart")]
-        if mode.passes() && !self.sweep().is_due(time) {
+        if self.mode().passes() && !self.sweep().is_due(time) {
             let next = self.sweep().tell(time);
             return self.epoch.checked_add(next);
         }
         let draining_since = Duration::from_millis(self.draining_since.load(Ordering::Relaxed));
-        #[cfg(feature = "restart")]
-        let (passes, mut idle) = (self.has_outbox(), Vec::new());
         let mut next: Option<Duration> = None;
         // Given once the lock is free, which those that are closed then want.
         let mut orders = Vec::new();
-        for (_, record) in &self.lock().records {
+        let open = self.lock();
+        // Asked with the lock held, the mode last, as `resume` sets it first: what comes back after a restart that came to
+        // nothing is not judged by the mode of before.
+        #[cfg(feature = "restart")]
+        let (passes, mut idle) = (self.has_outbox(), Vec::new());
+        let mode = self.mode();
+        for (_, record) in &open.records {
             let view = record.view();
             #[cfg(feature = "restart")]
             let view = View { passable: view.passable && passes, ..view };
@@ -310,6 +314,7 @@ impl Connections {
                 next = Some(next.map_or(at, |next| next.min(at)));
             }
         }
+        drop(open);
         let ordered = !orders.is_empty();
         for (record, directive, begun) in orders {
             record.direct_seen(directive, begun);
@@ -453,7 +458,7 @@ impl Connections {
     /// Whether connections are given to somebody.
     #[inline]
     pub(crate) fn has_outbox(&self) -> bool {
-        self.passes.load(Ordering::Relaxed)
+        self.passes.load(Ordering::Acquire)
     }
 
     /// Passes idle connections on from now on.
@@ -485,16 +490,17 @@ impl Connections {
     /// Passes none on any more: whoever is about to keeps it.
     pub(crate) fn keep(&self) {
         *self.outbox() = None;
-        self.passes.store(false, Ordering::Relaxed);
+        self.passes.store(false, Ordering::Release);
     }
 
     /// Serves all connections again as if nothing had been.
     pub(crate) fn resume(&self) {
-        self.keep();
+        // Before the outbox goes: a paused server without one drains its connections.
         for mode in [Mode::Passing, Mode::Paused] {
             let (from, to) = (mode as u8, Mode::Serving as u8);
             let _ = self.mode.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
         }
+        self.keep();
         self.sweep().begin();
         for (_, record) in &self.lock().records {
             if record.state.has(state::KEPT) {

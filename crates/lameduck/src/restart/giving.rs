@@ -82,10 +82,10 @@ pub(super) enum Action {
     Terminate,
     /// SIGKILL.
     Kill,
-    /// Take back what was passed on: all that can be of a dead successor, of another what it has not taken.
-    TakeBack { dead: bool },
     /// Take new work again, as before.
     Resume,
+    /// Take back what was passed on: all that can be of a dead successor, of another what it has not taken.
+    TakeBack { dead: bool },
     /// It is over.
     Finish(Result<(), Why>),
 }
@@ -370,7 +370,8 @@ impl Giving {
 
     fn fail(&mut self, why: Why, dead: bool, actions: &mut Vec<Action>) {
         self.state = State::Over;
-        actions.extend([Action::TakeBack { dead }, Action::Resume, Action::Finish(Err(why))]);
+        // What comes back is served as before: were the service still paused, it would drain.
+        actions.extend([Action::Resume, Action::TakeBack { dead }, Action::Finish(Err(why))]);
     }
 
     fn done(&mut self, actions: &mut Vec<Action>) {

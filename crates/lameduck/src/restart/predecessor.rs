@@ -406,18 +406,18 @@ impl Desk {
             Action::Abort => self.send(&Message::Abort),
             Action::Terminate => self.process.terminate(),
             Action::Kill => self.process.kill(),
-            Action::TakeBack { dead } => {
-                self.back = match dead {
-                    true => self.kept.take_back_all(),
-                    false => self.kept.take_back_untaken(),
-                };
-            }
             Action::Resume => {
                 self.plan.shared.resume();
                 for part in &self.parts {
                     part.resume();
                 }
                 self.told();
+            }
+            Action::TakeBack { dead } => {
+                self.back = match dead {
+                    true => self.kept.take_back_all(),
+                    false => self.kept.take_back_untaken(),
+                };
             }
             Action::Finish(outcome) => self.outcome = Some(outcome),
         }

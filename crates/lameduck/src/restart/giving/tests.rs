@@ -91,7 +91,7 @@ fn expected(state: At, event: &Event) -> (At, Vec<Action>) {
     use Action as A;
     let stay = (state, vec![]);
     let failed =
-        |dead, why: Why| (At::Over, vec![A::TakeBack { dead }, A::Resume, A::Finish(Err(why))]);
+        |dead, why: Why| (At::Over, vec![A::Resume, A::TakeBack { dead }, A::Finish(Err(why))]);
     let done = (At::Over, vec![A::Background, A::Done, A::Finish(Ok(()))]);
     // Why it was being ended, in the ways of `so_far`.
     let ending = if state == At::Broken { Why::Closed } else { Why::Stop };
@@ -188,8 +188,8 @@ fn time_alone_ends_a_successor_that_says_nothing() {
             (
                 not_ready + ANSWER + END + GONE,
                 vec![
-                    Action::TakeBack { dead: false },
                     Action::Resume,
+                    Action::TakeBack { dead: false },
                     Action::Finish(Err(Why::NotReady(START))),
                 ]
             ),
