@@ -11,7 +11,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// A process that does `restart` on SIGUSR2 and reports on SIGTERM.
 fn start(restart: &str) -> Generations {
     let program = format!(
-        "import os, signal
+        "import os, signal, time
 def report():
     os.write(2, b'{{\"outcome\": \"clean\"}}\\n')
     os._exit(0)
@@ -20,8 +20,9 @@ def restart():
 signal.signal(signal.SIGTERM, lambda *_: report())
 signal.signal(signal.SIGUSR2, lambda *_: restart())
 os.write(1, b'ready\\n')
+# Not `signal.pause()`: a signal that comes just before it is heard with the next one only.
 while True:
-    signal.pause()
+    time.sleep(0.05)
 "
     );
     let server = Server::command("/usr/bin/python3").args(["-I", "-S", "-c", &program]).start();

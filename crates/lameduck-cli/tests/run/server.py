@@ -99,5 +99,6 @@ for listener in sockets[: 2 if "admin" in words else 1]:
 if "mute" not in words:
     name = os.environ["NOTIFY_SOCKET"].replace("@", "\0", 1)
     socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1", name)
+# Not `signal.pause()`: a signal that comes just before it is heard with the next one only.
 while True:
-    signal.pause()
+    time.sleep(0.05)

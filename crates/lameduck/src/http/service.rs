@@ -69,7 +69,7 @@ where
         let mut flags = if has_body { state::BODY_OPEN } else { 0 };
         // A connection that has had several requests may have many more, and looking for a header costs more than all else
         // here.
-        if record.begun() == 0 && is_last(&head) {
+        if record.begun() == 0 && asks_to_close(&head) {
             flags |= state::LAST;
         }
         let lost = !record.begin(&head.method, head.uri.path_and_query(), flags);
@@ -135,7 +135,7 @@ where
 
 /// Whether a request says that it is the last of its connection, in the usual way (RFC 9112, section 9.6, and section 9.3
 /// for HTTP/1.0). Where it says so in another, the response goes out before the end of the stream, and that is all.
-fn is_last(head: &Parts) -> bool {
+fn asks_to_close(head: &Parts) -> bool {
     // Of the few headers that most requests have, a walk costs less than the hash of one name.
     match head.headers.iter().find(|(name, _)| **name == CONNECTION) {
         Some((_, options)) => options.as_bytes().eq_ignore_ascii_case(b"close"),
