@@ -103,6 +103,8 @@ async fn idle(stage: Stage, count: usize) -> Result<(), Blocked> {
     raise_descriptors(count)?;
     let mut server = stage.start().await?;
     let mut clients = stage.warm_many(&stage.near(&server), Role::Idle, count).await?;
+    // To the server a connection is idle a moment after its response has come.
+    stage.settle().await;
     stage.stop(&mut server);
     join_all(clients.iter_mut().map(|client| client.silence(stage.left()))).await;
     stage.end(server).await;

@@ -287,11 +287,11 @@ impl Connections {
         // Given once the lock is free, which those that are closed then want.
         let mut orders = Vec::new();
         let open = self.lock();
-        // Asked with the lock held, the mode last, as `resume` sets it first: what comes back after a restart that came to
-        // nothing is not judged by the mode of before.
-        #[cfg(feature = "restart")]
-        let (passes, mut idle) = (self.has_outbox(), Vec::new());
         let mode = self.mode();
+        // Asked with the lock held, and the mode once more: `pass_on` sets it behind the outbox, `resume` before. So a mode that
+        // passes has an outbox, and what comes back after a restart that came to nothing is not judged by the mode of before.
+        #[cfg(feature = "restart")]
+        let (passes, mode, mut idle) = (self.has_outbox(), mode.min(self.mode()), Vec::new());
         for (_, record) in &open.records {
             let view = record.view();
             #[cfg(feature = "restart")]
@@ -331,7 +331,10 @@ impl Connections {
             let rest = time + if idle.is_empty() { RESTING } else { PACE };
             let look_at = next.map_or(rest, |next| next.min(rest)).max(not_before);
             let mut sweep = self.sweep();
-            sweep.found(idle, look_at);
+            // With its lock held: `resume` empties it once the mode is another.
+            if self.mode().passes() {
+                sweep.found(idle, look_at);
+            }
             let next = sweep.tell(time).min(look_at);
             return self.epoch.checked_add(next);
         }

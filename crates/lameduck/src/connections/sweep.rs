@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Directive, Record};
+use super::{Directive, Record, state};
 
 /// How many connections at most are on their way at a time.
 pub(super) const WAVE: usize = 64;
@@ -61,7 +61,12 @@ impl Sweep {
 
     /// Tells the next ones, as many as have been dealt with of those before; when to be asked again.
     pub(super) fn tell(&mut self, now: Duration) -> Duration {
-        self.told.retain(|record| record.is_open() && record.directive() == Directive::PassOn);
+        // One that was upgraded since then lives on without ever hearing of it.
+        self.told.retain(|record| {
+            record.is_open()
+                && record.directive() == Directive::PassOn
+                && !record.state.has(state::UPGRADED)
+        });
         let next = self.queue.len().saturating_sub(WAVE.saturating_sub(self.told.len()));
         for record in self.queue.drain(next..) {
             record.direct(Directive::PassOn);

@@ -69,6 +69,20 @@ async fn it_is_over_once_all_were_looked_at_and_stays_so_whoever_comes_later() {
 }
 
 #[tokio::test]
+async fn one_that_is_upgraded_before_it_hears_of_it_is_not_waited_for() {
+    let (members, records) = found(2);
+    let mut sweep = Sweep::default();
+    sweep.found(records, ms(50));
+    sweep.tell(ms(0));
+    members[0].record().state.set(state::UPGRADED);
+    sweep.tell(ms(2));
+    assert!(!sweep.is_over(), "the other one has not been dealt with");
+    members[1].record().done_with(Directive::PassOn);
+    sweep.tell(ms(4));
+    assert!(sweep.is_over());
+}
+
+#[tokio::test]
 async fn those_that_have_been_idle_for_the_longest_go_first() {
     let (members, records) = found(WAVE + 1);
     // The first of them has just asked once more.
