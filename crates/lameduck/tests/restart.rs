@@ -148,7 +148,7 @@ fn a_stop_before_the_successor_is_ready_ends_both() {
     let report = target.exit(0);
     assert_eq!(report["cause"]["name"], "SIGTERM", "{report}");
     assert_eq!(report["outcome"], "clean");
-    assert!(!restart_kit::is_alive(pid), "the successor lives on");
+    assert!(eventually(5 * SECOND, || !restart_kit::is_alive(pid)), "the successor lives on");
     assert!(client.closed_cleanly(SECOND));
 }
 
