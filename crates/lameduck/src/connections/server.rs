@@ -288,8 +288,8 @@ impl Connections {
         let mut orders = Vec::new();
         let open = self.lock();
         let mode = self.mode();
-        // Asked with the lock held, and the mode once more: `pass_on` sets it behind the outbox, `resume` before. So a mode that
-        // passes has an outbox, and what comes back after a restart that came to nothing is not judged by the mode of before.
+        // Asked with the lock held, and the mode once more: `pass_on` sets it behind the outbox, `resume` before. So a sweep
+        // has its outbox, and what comes back after a restart that came to nothing is not judged by the mode of before.
         #[cfg(feature = "restart")]
         let (passes, mode, mut idle) = (self.has_outbox(), mode.min(self.mode()), Vec::new());
         for (_, record) in &open.records {

@@ -38,6 +38,11 @@ def take():
     sockets = [socket.socket(fileno=fd) for fd in fds]
     for one in sockets: one.setblocking(True)
     return sockets
+# They come in one message or in several, as the tasks that hold them wake.
+def take_all(count):
+    sockets = []
+    while len(sockets) < count: sockets += take()
+    return sockets
 def serve():
     listener = socket.socket(fileno=int(words[2].split("=")[1].split(",")[0]))
     listener.setblocking(True)
